@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Setting up, and the report at the end.
+ *
+ * A map of the library:
+ *   interpose/  what libc calls: calls.def is the list of symbols, real.c finds
+ *               what is behind them, rw.c open.c connect.c close.c are the five
+ *               families, fds.c streams.c follow descriptors, process.c jump.c
+ *               sandbox.c follow processes, jumps and sandboxes
+ *   src/        the core: call*.c decide and carry out a call, route.c fdtable.c
+ *               know files, submission.c drives events (event.c) through slots
+ *               (completion.c) on the ring (ring.c) of a thread (thread.c),
+ *               counters*.c count, config.c reads the environment
+ */
+#include "init.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include "config.h"
+#include "fdtable.h"
+#include "host.h"
+#include "jump.h"
+#include "sys.h"
+
+volatile int shim_ready;
+
+static struct shim_config config;
+static struct stat stderr_was;
+static bool report_done;
+static int report_fd = -1;
+
+static void say(const char *const *parts)
+{
+	char line[512];
+	size_t n = 0, len;
+
+	for (; *parts; parts++) {
+		len = strlen(*parts);
+		if (len > sizeof(line) - 2 - n)
+			len = sizeof(line) - 2 - n;
+		memcpy(line + n, *parts, len);
+		n += len;
+	}
+	line[n++] = '\n';
+	shim_sys(SYS_write, 2, line, n);
+}
+
+/*
+ * Was a seccomp filter inherited?  From /proc, because the loader has just made
+ * the same calls, whereas a filter may kill for prctl(2).
+ */
+static bool in_sandbox(void)
+{
+	char text[4096], *p;
+	long fd, n;
+
+	fd = shim_sys4(SYS_openat, AT_FDCWD, "/proc/self/status",
+		       O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return shim_sys6(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0) != 0;
+	n = shim_sys(SYS_read, fd, text, sizeof(text) - 1);
+	shim_sys_close((int)fd);
+	if (n <= 0)
+		return true;
+	text[n] = '\0';
+	p = strstr(text, "\nSeccomp:\t");
+	return p && p[10] != '0';
+}
+
+static void open_stats(void)
+{
+	const char *why = "cannot be written";
+	int ret;
+
+	if (!config.stats)
+		return;
+	if (!strcmp(config.stats, "1")) {
+		if (shim_sys_fstat(2, &stderr_was))
+			stderr_was.st_ino = 0;
+		report_fd = 2;
+		return;
+	}
+	ret = shim_counters_open(config.stats);
+	if (!ret)
+		return;
+	if (ret == -EEXIST)
+		why = "exists and holds something else";
+	else if (ret == -EINVAL)
+		why = "is not a regular file";
+	say((const char *[]){ "libshim: SHIM_STATS=", config.stats, ": ", why,
+			      "; counting goes on without it", NULL });
+}
+
+static int decide(void)
+{
+	if (config.bad_name) {
+		say((const char *[]){ "libshim: ", config.bad_name, "=",
+				      config.bad_value, ": unknown value, one of: ",
+				      config.accepted, "; running natively",
+				      NULL });
+		return SHIM_CONFIG;
+	}
+	if (in_sandbox()) {
+		shim_rings_freeze(true);
+		return SHIM_SANDBOX;
+	}
+	return config.mode == SHIM_MODE_OFF ? SHIM_OFF : SHIM_RING;
+}
+
+static void fork_prepare(void)
+{
+	/* File positions are about to be shared with a child. */
+	shim_fds_forget_all();
+}
+
+void shim_init(void)
+{
+	static atomic_int once;
+	int saved = errno;
+
+	if (!environ || atomic_exchange(&once, 1))
+		return;
+	shim_real_resolve();
+	shim_config_parse(&config, environ);
+	shim_jump_init();
+	shim_single_threaded = &__libc_single_threaded;
+	shim_threads_init(&shim_libc_host);
+	open_stats();
+	pthread_atfork(fork_prepare, NULL, shim_threads_fork_child);
+	at_quick_exit(shim_report);
+	shim_native = decide();
+	shim_ready = 1;
+	errno = saved;
+}
+
+__attribute__((constructor)) static void constructor(void)
+{
+	shim_init();
+}
+
+/*
+ * The descriptor may be another file by now, and a filter may kill for a
+ * write; a report is not worth either.
+ */
+static bool stderr_is_the_same(void)
+{
+	struct stat st;
+
+	return !shim_rings_frozen() && stderr_was.st_ino &&
+	       !shim_sys_fstat(report_fd, &st) && st.st_ino == stderr_was.st_ino &&
+	       st.st_dev == stderr_was.st_dev;
+}
+
+void shim_report(void)
+{
+	if (report_fd < 0 || report_done || !stderr_is_the_same())
+		return;
+	report_done = true;
+	shim_counters_print(report_fd);
+}
+
+/*
+ * Many programs close the stream in an exit handler, which runs before our
+ * destructor: keep the descriptor for the report that was asked for.
+ */
+void shim_stderr_closing(void)
+{
+	int fd;
+
+	if (report_fd != 2 || !stderr_is_the_same())
+		return;
+	fd = shim_sys_fcntl(2, F_DUPFD_CLOEXEC, 512);
+	if (fd < 0)
+		shim_report();
+	else
+		report_fd = fd;
+}
+
+/* Leaving the process with a call pending below: let go of its file. */
+void shim_leave(void)
+{
+	struct shim_thread *t = shim_self;
+
+	if (t && t->driver.phase == SHIM_PHASE_PARKED &&
+	    shim_sys_gettid() == atomic_load(&t->owner))
+		shim_driver_recover(&t->driver);
+}
+
+__attribute__((destructor)) static void destructor(void)
+{
+	shim_leave();
+	shim_report();
+}

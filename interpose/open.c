@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+/* open(2), openat(2) and creat(2), under all their names. */
+#include "init.h"
+
+#include <stdarg.h>
+
+#include "fdtable.h"
+#include "sys.h"
+
+/* How the native call is made: by which function, with which arguments. */
+struct how {
+	enum shim_call call;
+	int (*open)(const char *path, int flags, ...);
+	int (*openat)(int dirfd, const char *path, int flags, ...);
+	int dirfd;
+	const char *path;
+	int flags;
+	mode_t mode;
+};
+
+static int native(const struct how *h)
+{
+	int fd;
+
+	if (h->openat)
+		fd = h->openat(h->dirfd, h->path, h->flags, h->mode);
+	else
+		fd = h->open(h->path, h->flags, h->mode);
+	/* Direct I/O leaves us before the call returns: not asked of a ring. */
+	if (fd >= 0 && shim_native == SHIM_RING &&
+	    !(h->flags & (O_DIRECT | O_PATH)))
+		shim_fd_opened(fd, SHIM_FD_UNKNOWN);
+	return fd;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0) {
+		shim_fd_forget(*fd);
+		shim_sys_close(*fd);
+	}
+}
+
+/*
+ * @first is a FIFO that was opened without waiting.  Wait natively, with @first
+ * open so that a writer that has seen a reader keeps it; then let the second
+ * have the number of the first, which was the lowest.
+ */
+static int rendezvous(const struct how *h, int first)
+{
+	int keep __attribute__((cleanup(close_fd))) = first;
+	int second, ret;
+
+	second = native(h);
+	if (second < 0)
+		return -1;
+	ret = (int)shim_sys(SYS_dup3, second, first, h->flags & O_CLOEXEC);
+	if (ret < 0)
+		return second;
+	shim_fd_forget(second);
+	shim_sys_close(second);
+	shim_fd_forget(first);
+	keep = -1;
+	return first;
+}
+
+static int do_open(const struct how *h)
+{
+	struct shim_outcome o;
+	int ret;
+
+	if (shim_stacked[h->call]) {
+		shim_count(shim_self, h->call, SHIM_STACKED, 1);
+		return native(h);
+	}
+	shim_call_open(&o, h->call, h->dirfd, h->path, h->flags);
+	if (o.rendezvous) {
+		o.route = SHIM_SPECIAL_PATH;
+		shim_native_begin(&o, h->call);
+		ret = rendezvous(h, (int)o.res);
+	} else if (!o.native) {
+		return (int)shim_return(&o, h->call, o.res);
+	} else {
+		shim_native_begin(&o, h->call);
+		ret = native(h);
+	}
+	shim_native_end(h->call, ret);
+	return ret;
+}
+
+/* The mode is there only when a file may be created; see open(2). */
+#define NEEDS_MODE(flags) ((flags) & O_CREAT || \
+			   ((flags) & O_TMPFILE) == O_TMPFILE)
+
+#define MODE(mode, flags) \
+	do { \
+		va_list ap_; \
+		va_start(ap_, flags); \
+		mode = NEEDS_MODE(flags) ? va_arg(ap_, mode_t) : 0; \
+		va_end(ap_); \
+	} while (0)
+
+static int by_path(int (*real)(const char *, int, ...), const char *path,
+		   int flags, mode_t mode)
+{
+	struct how h = {
+		.call = SHIM_CALL_OPEN, .open = real, .dirfd = AT_FDCWD,
+		.path = path, .flags = flags, .mode = mode,
+	};
+
+	return do_open(&h);
+}
+
+static int by_dirfd(int (*real)(int, const char *, int, ...), int dirfd,
+		    const char *path, int flags, mode_t mode)
+{
+	struct how h = {
+		.call = SHIM_CALL_OPENAT, .openat = real, .dirfd = dirfd,
+		.path = path, .flags = flags, .mode = mode,
+	};
+
+	return do_open(&h);
+}
+
+SHIM_EXPORT int open(const char *path, int flags, ...)
+{
+	mode_t mode;
+
+	MODE(mode, flags);
+	shim_enter_cancellation_point();
+	return by_path(shim_real.open, path, flags, mode);
+}
+
+SHIM_EXPORT int open64(const char *path, int flags, ...)
+{
+	mode_t mode;
+
+	MODE(mode, flags);
+	shim_enter_cancellation_point();
+	return by_path(shim_real.open64, path, flags, mode);
+}
+
+SHIM_EXPORT int __open(const char *path, int flags, ...)
+{
+	mode_t mode;
+
+	MODE(mode, flags);
+	shim_enter_cancellation_point();
+	return by_path(shim_real.__open, path, flags, mode);
+}
+
+SHIM_EXPORT int __open64(const char *path, int flags, ...)
+{
+	mode_t mode;
+
+	MODE(mode, flags);
+	shim_enter_cancellation_point();
+	return by_path(shim_real.__open64, path, flags, mode);
+}
+
+SHIM_EXPORT int openat(int dirfd, const char *path, int flags, ...)
+{
+	mode_t mode;
+
+	MODE(mode, flags);
+	shim_enter_cancellation_point();
+	return by_dirfd(shim_real.openat, dirfd, path, flags, mode);
+}
+
+SHIM_EXPORT int openat64(int dirfd, const char *path, int flags, ...)
+{
+	mode_t mode;
+
+	MODE(mode, flags);
+	shim_enter_cancellation_point();
+	return by_dirfd(shim_real.openat64, dirfd, path, flags, mode);
+}
+
+/* The fortified names: libc's own end the program when the mode is missing. */
+
+SHIM_EXPORT int __open_2(const char *path, int flags)
+{
+	shim_enter_cancellation_point();
+	if (NEEDS_MODE(flags))
+		return shim_real.__open_2(path, flags);
+	return by_path(shim_real.open, path, flags, 0);
+}
+
+SHIM_EXPORT int __open64_2(const char *path, int flags)
+{
+	shim_enter_cancellation_point();
+	if (NEEDS_MODE(flags))
+		return shim_real.__open64_2(path, flags);
+	return by_path(shim_real.open64, path, flags, 0);
+}
+
+SHIM_EXPORT int __openat_2(int dirfd, const char *path, int flags)
+{
+	shim_enter_cancellation_point();
+	if (NEEDS_MODE(flags))
+		return shim_real.__openat_2(dirfd, path, flags);
+	return by_dirfd(shim_real.openat, dirfd, path, flags, 0);
+}
+
+SHIM_EXPORT int __openat64_2(int dirfd, const char *path, int flags)
+{
+	shim_enter_cancellation_point();
+	if (NEEDS_MODE(flags))
+		return shim_real.__openat64_2(dirfd, path, flags);
+	return by_dirfd(shim_real.openat64, dirfd, path, flags, 0);
+}
+
+/* creat(2) always truncates or creates: never one for the ring. */
+static int do_creat(int (*real)(const char *, mode_t), const char *path,
+		    mode_t mode)
+{
+	struct shim_outcome o;
+	int ret;
+
+	shim_call_open(&o, SHIM_CALL_CREAT, AT_FDCWD, path,
+		       O_CREAT | O_WRONLY | O_TRUNC);
+	shim_native_begin(&o, SHIM_CALL_CREAT);
+	ret = real(path, mode);
+	if (ret >= 0 && shim_native == SHIM_RING)
+		shim_fd_opened(ret, SHIM_FD_UNKNOWN);
+	shim_native_end(SHIM_CALL_CREAT, ret);
+	return ret;
+}
+
+SHIM_EXPORT int creat(const char *path, mode_t mode)
+{
+	shim_enter_cancellation_point();
+	return do_creat(shim_real.creat, path, mode);
+}
+
+SHIM_EXPORT int creat64(const char *path, mode_t mode)
+{
+	shim_enter_cancellation_point();
+	return do_creat(shim_real.creat64, path, mode);
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Processes: what forks behind the back of pthread_atfork(3), what shares our
+ * memory, and what ends without running destructors.
+ */
+#include "init.h"
+
+#include <stdarg.h>
+
+#include "fdtable.h"
+#include "host.h"
+#include "process.h"
+
+/* Calls no handlers; see _Fork(3). */
+SHIM_EXPORT pid_t _Fork(void)
+{
+	pid_t pid;
+
+	shim_enter();
+	shim_fds_forget_all();
+	pid = shim_real._Fork();
+	if (!pid)
+		shim_threads_fork_child();
+	return pid;
+}
+
+/*
+ * Before a clone.  A child that shares memory but has no thread-local storage
+ * of its own shares our block: either its parent sleeps meanwhile, as after
+ * vfork, or this thread does without a ring from now on.
+ */
+void shim_before_clone(unsigned long flags)
+{
+	shim_fds_forget_all();
+	if (!(flags & CLONE_VM) || flags & CLONE_SETTLS)
+		return;
+	if (flags & CLONE_VFORK)
+		shim_thread_vfork();
+	else
+		shim_thread_share();
+}
+
+SHIM_EXPORT int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
+{
+	void *ptid, *tls, *ctid;
+	va_list ap;
+
+	va_start(ap, arg);
+	ptid = va_arg(ap, void *);
+	tls = va_arg(ap, void *);
+	ctid = va_arg(ap, void *);
+	va_end(ap);
+	shim_enter();
+	shim_before_clone((unsigned long)(unsigned)flags);
+	return shim_real.clone(fn, stack, flags, arg, ptid, tls, ctid);
+}
+
+/* From vfork.S: what to jump to. */
+void *shim_before_vfork(void)
+{
+	shim_enter();
+	shim_thread_vfork();
+	return (void *)shim_real.vfork;
+}
+
+/* These share descriptors, and so file positions, with another program. */
+
+SHIM_EXPORT int posix_spawn(pid_t *pid, const char *path,
+			    const posix_spawn_file_actions_t *actions,
+			    const posix_spawnattr_t *attr, char *const argv[],
+			    char *const env[])
+{
+	shim_enter();
+	shim_fds_forget_all();
+	return shim_real.posix_spawn(pid, path, actions, attr, argv, env);
+}
+
+SHIM_EXPORT int posix_spawnp(pid_t *pid, const char *file,
+			     const posix_spawn_file_actions_t *actions,
+			     const posix_spawnattr_t *attr, char *const argv[],
+			     char *const env[])
+{
+	shim_enter();
+	shim_fds_forget_all();
+	return shim_real.posix_spawnp(pid, file, actions, attr, argv, env);
+}
+
+SHIM_EXPORT int system(const char *command)
+{
+	shim_enter();
+	shim_fds_forget_all();
+	return shim_real.system(command);
+}
+
+SHIM_EXPORT FILE *popen(const char *command, const char *mode)
+{
+	shim_enter();
+	shim_fds_forget_all();
+	return shim_real.popen(command, mode);
+}
+
+/* The report of a process that leaves without destructors. */
+
+static bool shares_memory(void)
+{
+	struct shim_thread *t = shim_self;
+
+	return t && t->vforks;
+}
+
+SHIM_EXPORT void _exit(int status)
+{
+	shim_enter();
+	if (!shares_memory()) {
+		shim_leave();
+		shim_report();
+	}
+	shim_real._exit(status);
+	__builtin_unreachable();
+}
+
+SHIM_EXPORT void _Exit(int status)
+{
+	_exit(status);
+}

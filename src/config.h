@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The environment variables, parsed.  The values are documented in README.md
+ * and docs/semantics.md.
+ */
+#ifndef SHIM_CONFIG_H
+#define SHIM_CONFIG_H
+
+enum shim_mode { SHIM_MODE_RING, SHIM_MODE_OFF };
+
+struct shim_config {
+	enum shim_mode mode;
+	const char *stats;    /* NULL: none; "1": stderr; else a file name */
+	/* Of the first variable with a value that means nothing, or NULL. */
+	const char *bad_name;
+	const char *bad_value;
+	const char *accepted;
+};
+
+/*
+ * Read @env, an environment as that of execve(2).  Pointers in the result point
+ * into it, or are static.  Empty values count as not set.  Async-signal-safe.
+ */
+void shim_config_parse(struct shim_config *config, char *const *env);
+
+#endif

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The mapped file of counters; see counters_file.h.  A full disk cannot hurt
+ * later: the blocks are written, not left as holes, before they are mapped.
+ */
+#include "counters_file.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+
+#include "counters.h"
+#include "sys.h"
+
+#define LINE 64U
+#define NAME 8U     /* the call, padded; claimed as one word */
+#define DIGITS 40U  /* two words of eight digits */
+#define LINES 128U
+#define SIZE (LINE * LINES)
+
+static const char header[] =
+	"# libshim counters: call, route, count (summed over processes)";
+static const char blank[NAME + 1] = "        ";
+
+volatile bool shim_counters_file;
+static char *map;
+static char pattern[4096];
+static _Atomic(char *) lines[SHIM_CALLS][SHIM_COLUMNS];
+
+static uint64_t word_of(const char *s)
+{
+	uint64_t w;
+
+	memcpy(&w, s, sizeof(w));
+	return w;
+}
+
+/* Add @n to the eight digits at @p; returns what does not fit. */
+static uint64_t add_digits(char *p, uint64_t n)
+{
+	_Atomic uint64_t *word = (_Atomic uint64_t *)(void *)p;
+	uint64_t old = atomic_load(word), fresh, sum;
+	char digits[8];
+	int i;
+
+	do {
+		memcpy(digits, &old, 8);
+		for (sum = 0, i = 0; i < 8; i++)
+			sum = sum * 10 + (uint64_t)(digits[i] - '0');
+		sum += n;
+		fresh = sum;
+		for (i = 7; i >= 0; i--, fresh /= 10)
+			digits[i] = (char)('0' + fresh % 10);
+		fresh = word_of(digits);
+	} while (!atomic_compare_exchange_weak(word, &old, fresh));
+	return sum / 100000000;
+}
+
+static void full_name(char *name, unsigned column)
+{
+	const char *s = shim_column_name(column);
+
+	memset(name, ' ', DIGITS - NAME);
+	if (column > SHIM_RING && column < SHIM_ROUTES) {
+		memcpy(name, "native:", 7);
+		name += 7;
+	}
+	memcpy(name, s, strlen(s));
+}
+
+/* Find the line of a counter, or make it. */
+static char *find_line(enum shim_call call, unsigned column)
+{
+	const char *s = shim_call_name(call);
+	char name[NAME + 1], route[DIGITS - NAME], *line;
+	uint64_t want, seen;
+	unsigned i;
+
+	memcpy(name, blank, NAME);
+	memcpy(name, s, strlen(s));
+	full_name(route, column);
+	want = word_of(name);
+	for (i = 1; i < LINES; i++) {
+		line = map + i * LINE;
+		seen = word_of(blank);
+		if (atomic_compare_exchange_strong(
+			    (_Atomic uint64_t *)(void *)line, &seen, want)) {
+			memset(line + DIGITS, '0', 16);
+			memcpy(line + NAME, route, sizeof(route));
+			return line;
+		}
+		if (seen == want && !memcmp(line + NAME, route, sizeof(route)))
+			return line;
+	}
+	return NULL;
+}
+
+void shim_counters_file_add(enum shim_call call, unsigned column, uint64_t n)
+{
+	char *line = atomic_load(&lines[call][column]);
+	uint64_t carry;
+
+	if (!line) {
+		line = find_line(call, column);
+		if (!line)
+			return;
+		atomic_store(&lines[call][column], line);
+	}
+	carry = add_digits(line + DIGITS + 8, n);
+	if (carry)
+		add_digits(line + DIGITS, carry);
+}
+
+/* Put the pid where the pattern says "%p". */
+static int file_name(char *name, size_t size)
+{
+	unsigned pid = (unsigned)shim_sys_getpid(), div;
+	const char *s = pattern;
+	size_t n = 0;
+
+	while (*s && n + 12 < size) {
+		if (s[0] == '%' && s[1] == 'p') {
+			for (div = 1; pid / div >= 10; div *= 10)
+				;
+			for (; div; div /= 10)
+				name[n++] = (char)('0' + pid / div % 10);
+			s += 2;
+		} else {
+			name[n++] = *s++;
+		}
+	}
+	name[n] = '\0';
+	return *s ? -ENAMETOOLONG : 0;
+}
+
+/* Write the empty table, unless somebody has. */
+static int prepare(int fd)
+{
+	char line[LINE];
+	struct stat st;
+	unsigned i;
+	long ret;
+
+	ret = shim_sys_fstat(fd, &st);
+	if (ret)
+		return (int)ret;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	if (st.st_size) {
+		ret = shim_sys4(SYS_pread64, fd, line, LINE, 0);
+		return st.st_size == SIZE && ret == LINE &&
+		       !memcmp(line, header, sizeof(header) - 1) ? 0 : -EEXIST;
+	}
+	for (i = 0; i < LINES; i++) {
+		memset(line, ' ', LINE - 1);
+		line[LINE - 1] = '\n';
+		if (!i)
+			memcpy(line, header, sizeof(header) - 1);
+		ret = shim_sys4(SYS_pwrite64, fd, line, LINE, i * LINE);
+		if (ret != LINE)
+			return ret < 0 ? (int)ret : -ENOSPC;
+	}
+	return 0;
+}
+
+static int map_file(void)
+{
+	char name[sizeof(pattern) + 16];
+	long ret, fd;
+
+	ret = file_name(name, sizeof(name));
+	if (ret)
+		return (int)ret;
+	fd = shim_sys4(SYS_openat, AT_FDCWD, name,
+		       O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+		       0666);
+	if (fd < 0)
+		return (int)fd;
+	/* Two processes may start at once with the same new file. */
+	shim_sys(SYS_flock, fd, LOCK_EX, 0);
+	ret = prepare((int)fd);
+	if (!ret) {
+		ret = shim_sys6(SYS_mmap, 0, SIZE, PROT_READ | PROT_WRITE,
+				MAP_SHARED, fd, 0);
+		if (ret > 0 || ret < -4095) {
+			map = (char *)ret;
+			ret = 0;
+		}
+	}
+	shim_sys_close((int)fd);
+	return (int)ret;
+}
+
+int shim_counters_open(const char *path)
+{
+	int ret;
+
+	if (strlen(path) >= sizeof(pattern))
+		return -ENAMETOOLONG;
+	strcpy(pattern, path);
+	ret = map_file();
+	shim_counters_file = ret == 0;
+	return ret;
+}
+
+void shim_counters_file_fork_child(void)
+{
+	char *old = map;
+
+	if (!shim_counters_file || !strstr(pattern, "%p"))
+		return;
+	shim_counters_file = false;
+	memset(lines, 0, sizeof(lines));
+	if (!map_file())
+		shim_counters_file = true;
+	shim_sys(SYS_munmap, old, SIZE, 0);
+}

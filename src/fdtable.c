@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The cache of kinds; see fdtable.h.
+ *
+ * One 64-bit word per descriptor: epoch, version, kind and flags.  The epoch
+ * forgets all at once; the version, raised by every single forget, keeps an
+ * answer out that was looked up before the descriptor was closed and comes
+ * after it was opened again.
+ */
+#include "fdtable.h"
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
+
+#include "sys.h"
+
+#define MAX_FD 65536
+
+/* Not in Debian 12's linux/magic.h. */
+#define XFS_MAGIC 0x58465342
+
+union entry {
+	uint64_t word;
+	struct {
+		uint32_t epoch;
+		uint16_t version;
+		uint8_t kind;
+		uint8_t flags;
+	};
+};
+
+static _Atomic uint64_t table[MAX_FD];
+static _Atomic uint32_t epoch = 1;
+
+static bool in_range(int fd)
+{
+	return fd >= 0 && fd < MAX_FD;
+}
+
+static union entry get(int fd)
+{
+	union entry e = { .word = atomic_load_explicit(&table[fd],
+						       memory_order_acquire) };
+
+	if (e.epoch != atomic_load_explicit(&epoch, memory_order_relaxed)) {
+		e.kind = SHIM_FD_UNKNOWN;
+		e.flags = 0;
+	}
+	return e;
+}
+
+static void put(int fd, union entry seen, union entry fresh)
+{
+	uint64_t word = atomic_load(&table[fd]);
+	union entry now = { .word = word };
+
+	fresh.version = seen.version;
+	if (now.version == seen.version)
+		atomic_compare_exchange_strong(&table[fd], &word, fresh.word);
+}
+
+/*
+ * File systems known to answer RWF_NOWAIT for cached pages, and to close
+ * without work of their own.  Everything else is left to the kernel's own path.
+ */
+static uint8_t fs_flags(int fd)
+{
+	struct statfs fs;
+
+	if (shim_sys(SYS_fstatfs, fd, &fs, 0))
+		return SHIM_FD_NO_NOWAIT;
+	switch (fs.f_type) {
+	case EXT4_SUPER_MAGIC:
+	case XFS_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+		return SHIM_FD_INLINE_CLOSE;
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
+		return SHIM_FD_INLINE_CLOSE | SHIM_FD_NO_NOWAIT;
+	default:
+		return SHIM_FD_NO_NOWAIT;
+	}
+}
+
+/*
+ * Remember the answer of fs_flags() by device: programs use few.  Not for
+ * anonymous devices (major number 0), whose numbers are used again.
+ */
+static uint8_t device_flags(int fd, uint64_t dev)
+{
+	static _Atomic uint64_t known[16];
+	uint64_t word, tag = dev << 8 | 0x80;
+	unsigned i, slot = (unsigned)(dev * 0x9e3779b97f4a7c15ULL >> 60);
+
+	if (!major(dev))
+		return fs_flags(fd);
+	for (i = 0; i < 16; i++) {
+		word = atomic_load(&known[(slot + i) % 16]);
+		if ((word & ~0x7fULL) == tag)
+			return word & 0x7f;
+		if (!word)
+			break;
+	}
+	word = tag | fs_flags(fd);
+	if (i < 16)
+		atomic_store(&known[(slot + i) % 16], word);
+	return word & 0x7f;
+}
+
+static int option(int fd, int name)
+{
+	socklen_t len = sizeof(int);
+	int val = -1;
+
+	return shim_sys_sockopt(fd, name, &val, &len) ? -1 : val;
+}
+
+static void classify_socket(int fd, union entry *e)
+{
+	int domain = option(fd, SO_DOMAIN);
+
+	e->kind = SHIM_FD_OTHER;
+	e->flags = SHIM_FD_INLINE_CLOSE;
+	if (domain != AF_UNIX && domain != AF_INET && domain != AF_INET6)
+		return;
+	if (domain == AF_UNIX)
+		e->flags |= SHIM_FD_UNIX;
+	e->kind = SHIM_FD_DATAGRAM;
+	if (option(fd, SO_TYPE) != SOCK_STREAM)
+		return;
+	if (domain != AF_UNIX && option(fd, SO_PROTOCOL) != IPPROTO_TCP) {
+		e->kind = SHIM_FD_OTHER;
+		return;
+	}
+	e->kind = SHIM_FD_STREAM;
+	if (option(fd, SO_RCVLOWAT) != 1)
+		e->flags |= SHIM_FD_LOWAT;
+}
+
+static int classify(int fd, union entry *e)
+{
+	struct stat st;
+	int ret = shim_sys_fstat(fd, &st);
+
+	if (ret)
+		return ret;
+	switch (st.st_mode & S_IFMT) {
+	case S_IFIFO:
+		e->kind = SHIM_FD_PIPE;
+		e->flags = SHIM_FD_INLINE_CLOSE;
+		break;
+	case S_IFSOCK:
+		classify_socket(fd, e);
+		break;
+	case S_IFREG:
+		e->kind = SHIM_FD_REGULAR;
+		e->flags = (e->flags & SHIM_FD_OURS) |
+			   device_flags(fd, st.st_dev);
+		break;
+	case S_IFDIR:
+		e->kind = SHIM_FD_OTHER;
+		e->flags = device_flags(fd, st.st_dev) & SHIM_FD_INLINE_CLOSE;
+		break;
+	default:
+		/* Also 0: anonymous inodes, but for an eventfd of ours. */
+		e->kind = SHIM_FD_OTHER;
+		e->flags = SHIM_FD_DEVICE;
+	}
+	return 0;
+}
+
+int shim_fd_look(int fd, struct shim_fd *info)
+{
+	union entry seen, e;
+	int ret = 0;
+
+	if (!in_range(fd)) {
+		*info = (struct shim_fd){ SHIM_FD_OTHER, 0 };
+		return fd < 0 ? -EBADF : 0;
+	}
+	seen = e = get(fd);
+	if (e.kind == SHIM_FD_UNKNOWN) {
+		e.epoch = atomic_load(&epoch);
+		ret = classify(fd, &e);
+		if (!ret)
+			put(fd, seen, e);
+	}
+	*info = (struct shim_fd){ e.kind, e.flags };
+	return ret;
+}
+
+struct shim_fd shim_fd_known(int fd)
+{
+	union entry e = { 0 };
+
+	if (in_range(fd))
+		e = get(fd);
+	return (struct shim_fd){ e.kind, e.flags };
+}
+
+void shim_fd_forget(int fd)
+{
+	union entry seen, fresh;
+	uint64_t word;
+
+	if (!in_range(fd))
+		return;
+	word = atomic_load(&table[fd]);
+	do {
+		seen.word = word;
+		fresh.word = 0;
+		fresh.version = (uint16_t)(seen.version + 1);
+	} while (!atomic_compare_exchange_weak(&table[fd], &word, fresh.word));
+}
+
+void shim_fds_forget_all(void)
+{
+	atomic_fetch_add(&epoch, 1);
+}
+
+void shim_fd_opened(int fd, enum shim_kind kind)
+{
+	union entry seen, e;
+
+	if (!in_range(fd))
+		return;
+	seen = e = get(fd);
+	e.epoch = atomic_load(&epoch);
+	e.kind = (uint8_t)kind;
+	e.flags = SHIM_FD_OURS;
+	if (kind == SHIM_FD_EVENTFD)
+		e.flags |= SHIM_FD_INLINE_CLOSE;
+	put(fd, seen, e);
+}
+
+void shim_fd_learn(int fd, uint8_t flag)
+{
+	union entry seen, e;
+
+	if (!in_range(fd))
+		return;
+	seen = e = get(fd);
+	if (e.kind == SHIM_FD_UNKNOWN)
+		return;
+	e.flags |= flag;
+	put(fd, seen, e);
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The words for calls and routes, in one place; see route.h.  The decisions
+ * themselves are in call_*.c, one file per family.
+ */
+#include "route.h"
+
+static const char *const route_names[SHIM_ROUTES] = {
+	[SHIM_RING] = "ring",
+	[SHIM_OFF] = "off",
+	[SHIM_CONFIG] = "config",
+	[SHIM_EARLY] = "early",
+	[SHIM_NO_RING] = "no-ring",
+	[SHIM_SANDBOX] = "sandbox",
+	[SHIM_STACKED] = "stacked",
+	[SHIM_NESTED] = "nested",
+	[SHIM_VFORK] = "vfork",
+	[SHIM_KIND] = "kind",
+	[SHIM_UNKNOWN_FD] = "unknown-fd",
+	[SHIM_DATAGRAM] = "datagram",
+	[SHIM_UNIX] = "unix",
+	[SHIM_NONBLOCK] = "nonblock",
+	[SHIM_TIMEOUT] = "timeout",
+	[SHIM_LOWAT] = "lowat",
+	[SHIM_SHARED_POSITION] = "shared-position",
+	[SHIM_FLUSH] = "flush",
+	[SHIM_UNSUPPORTED] = "unsupported",
+	[SHIM_ZERO] = "zero",
+	[SHIM_UNCACHED] = "uncached",
+	[SHIM_WORKER] = "worker",
+	[SHIM_CREATE] = "create",
+	[SHIM_SPECIAL_PATH] = "special-path",
+	[SHIM_SPACE] = "space",
+	[SHIM_NO_FD] = "no-fd",
+	[SHIM_RETRY] = "retry",
+};
+
+static const char *const call_names[SHIM_CALLS] = {
+	[SHIM_CALL_OPEN] = "open",
+	[SHIM_CALL_OPENAT] = "openat",
+	[SHIM_CALL_CREAT] = "creat",
+	[SHIM_CALL_READ] = "read",
+	[SHIM_CALL_WRITE] = "write",
+	[SHIM_CALL_CONNECT] = "connect",
+	[SHIM_CALL_CLOSE] = "close",
+};
+
+const char *shim_route_name(enum shim_route route)
+{
+	return route_names[route];
+}
+
+const char *shim_call_name(enum shim_call call)
+{
+	return call_names[call];
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Routes: on the ring, or native and why.
+ *
+ * The names are short words that appear in the counters, in traces and in the
+ * documentation (docs/semantics.md explains each); they are part of the
+ * interface.
+ */
+#ifndef SHIM_ROUTE_H
+#define SHIM_ROUTE_H
+
+enum shim_call {
+	SHIM_CALL_OPEN,
+	SHIM_CALL_OPENAT,
+	SHIM_CALL_CREAT,
+	SHIM_CALL_READ,
+	SHIM_CALL_WRITE,
+	SHIM_CALL_CONNECT,
+	SHIM_CALL_CLOSE,
+	SHIM_CALLS
+};
+
+enum shim_route {
+	SHIM_RING,
+	/* the process, the thread, the moment */
+	SHIM_OFF,             /* SHIM_MODE=off */
+	SHIM_CONFIG,          /* a SHIM_ variable has an unknown value */
+	SHIM_EARLY,           /* before this library could be set up */
+	SHIM_NO_RING,         /* the kernel gives none: denied, limits, too old */
+	SHIM_SANDBOX,         /* a seccomp filter is there or on its way */
+	SHIM_STACKED,         /* another preloaded library has the call too */
+	SHIM_NESTED,          /* in a handler that interrupted another call */
+	SHIM_VFORK,           /* in a vfork child: the memory is its parent's */
+	/* the descriptor */
+	SHIM_KIND,            /* a kind of file whose waits are its own: tty... */
+	SHIM_UNKNOWN_FD,      /* close of a descriptor that was never looked at */
+	SHIM_DATAGRAM,
+	SHIM_UNIX,            /* connect of a unix socket */
+	SHIM_NONBLOCK,        /* connect of an O_NONBLOCK socket */
+	SHIM_TIMEOUT,         /* SO_RCVTIMEO or SO_SNDTIMEO */
+	SHIM_LOWAT,           /* SO_RCVLOWAT */
+	SHIM_SHARED_POSITION, /* somebody else may move the file position */
+	SHIM_FLUSH,           /* close does work of its own: FUSE, NFS, overlay */
+	SHIM_UNSUPPORTED,     /* the file cannot be asked not to wait */
+	/* the call */
+	SHIM_ZERO,            /* length 0 */
+	SHIM_UNCACHED,        /* would have to wait for a disk */
+	SHIM_WORKER,          /* would be moved to a kernel worker thread */
+	SHIM_CREATE,          /* O_CREAT, O_TRUNC, O_TMPFILE, unknown flags */
+	SHIM_SPECIAL_PATH,    /* /dev, /proc, /sys, or a device or FIFO */
+	SHIM_SPACE,           /* a write that waits for space in a socket */
+	SHIM_NO_FD,           /* no descriptor left for the wait */
+	SHIM_RETRY,           /* the ring answered what only the ring can answer */
+	SHIM_ROUTES
+};
+
+/* "ring", or the reason without "native:".  Static. */
+const char *shim_route_name(enum shim_route route);
+const char *shim_call_name(enum shim_call call);
+
+#endif

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Blocks of threads: claim, sweep, fork; see thread.h.
+ *
+ * Lock-free because a signal handler may be the first to need a block while
+ * another thread is in the middle of the same; with signals blocked because a
+ * half-claimed block is of no use to a handler either.
+ */
+#include "thread.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+
+#include "fdtable.h"
+#include "sys.h"
+
+#define CHUNK_BLOCKS 16U
+#define MAX_CHUNKS 2048U
+#define NEVER_AGAIN (-1)
+
+struct block {
+	union {
+		struct shim_thread thread;
+		char page[SHIM_PAGE];
+	};
+	char ring[SHIM_RING_MEMORY];
+};
+
+_Static_assert(sizeof(struct shim_thread) <= SHIM_PAGE, "one page");
+
+__thread struct shim_thread *shim_self;
+volatile int shim_native = SHIM_EARLY;
+
+static const struct shim_host *host;
+static _Atomic(struct block *) chunks[MAX_CHUNKS];
+static atomic_uint used;        /* blocks ever claimed, from the first on */
+static atomic_uint sweep_at;    /* look for dead owners at so many claims */
+static atomic_uint claims;
+static atomic_int ring_denied;  /* for ever: EPERM, ENOSYS, EINVAL */
+
+/* One page that a forked child finds zero, and a vfork child does not. */
+static atomic_int *alive;
+
+static void *map_pages(size_t len)
+{
+	long ret = shim_sys6(SYS_mmap, 0, (long)len, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+			     0);
+
+	return ret < 0 && ret > -4096 ? NULL : (void *)ret;
+}
+
+void shim_threads_init(const struct shim_host *h)
+{
+	host = h;
+	alive = map_pages(SHIM_PAGE);
+	if (!alive || shim_sys(SYS_madvise, alive, SHIM_PAGE,
+			       MADV_WIPEONFORK)) {
+		/* Before 4.14, or no memory: forks could not be told. */
+		atomic_store(&ring_denied, 1);
+		return;
+	}
+	atomic_store(alive, 1);
+}
+
+static struct block *block_at(unsigned i)
+{
+	struct block *chunk = atomic_load(&chunks[i / CHUNK_BLOCKS]);
+
+	return chunk ? &chunk[i % CHUNK_BLOCKS] : NULL;
+}
+
+static struct block *make_chunk(unsigned n)
+{
+	struct block *fresh = map_pages(CHUNK_BLOCKS * sizeof(*fresh));
+	struct block *none = NULL;
+
+	if (fresh && !atomic_compare_exchange_strong(&chunks[n], &none, fresh)) {
+		shim_sys(SYS_munmap, fresh, CHUNK_BLOCKS * sizeof(*fresh), 0);
+		fresh = none;
+	}
+	return fresh;
+}
+
+static bool dead(int owner, int pid)
+{
+	return shim_sys(SYS_tgkill, pid, owner, 0) == -ESRCH;
+}
+
+/* Take a block whose owner has gone, or whose owner's id is now ours. */
+static struct block *sweep(int tid)
+{
+	unsigned i, n = atomic_load(&used), alive_blocks = 0;
+	int pid = shim_sys_getpid(), owner;
+	struct block *b, *found = NULL;
+
+	for (i = 0; i < n; i++) {
+		b = block_at(i);
+		if (!b)
+			continue;
+		owner = atomic_load(&b->thread.owner);
+		if (owner == NEVER_AGAIN)
+			continue;
+		if (owner && owner != tid && !dead(owner, pid)) {
+			alive_blocks++;
+			continue;
+		}
+		if (!found && atomic_compare_exchange_strong(&b->thread.owner,
+							     &owner, tid))
+			found = b;
+	}
+	atomic_store(&sweep_at, atomic_load(&claims) + alive_blocks / 2 + 1);
+	return found;
+}
+
+static struct block *fresh_block(int tid)
+{
+	struct block *b;
+	unsigned i;
+	int none;
+
+	do {
+		i = atomic_fetch_add(&used, 1);
+		if (i >= MAX_CHUNKS * CHUNK_BLOCKS) {
+			atomic_fetch_sub(&used, 1);
+			return NULL;
+		}
+		b = block_at(i);
+		if (!b && make_chunk(i / CHUNK_BLOCKS))
+			b = block_at(i);
+		none = 0;
+		/* A sweep may have been faster. */
+	} while (b && !atomic_compare_exchange_strong(&b->thread.owner, &none,
+						      tid));
+	return b;
+}
+
+/* A block of our own, zero but for the owner. */
+static struct block *claim(int tid)
+{
+	struct block *b = NULL;
+	struct shim_thread *t;
+
+	if (atomic_fetch_add(&claims, 1) >= atomic_load(&sweep_at))
+		b = sweep(tid);
+	if (!b)
+		return fresh_block(tid);
+	t = &b->thread;
+	shim_counters_fold(t->counts);
+	shim_ring_retire(&t->driver.ring);
+	t->driver = (struct shim_driver){ 0 };
+	t->no_ring = 0;
+	t->vforks = 0;
+	/* The kernel may still hold the old pages for the old ring. */
+	shim_sys(SYS_madvise, b->ring, SHIM_RING_MEMORY, MADV_DONTNEED);
+	return b;
+}
+
+static bool denied_for_ever(int err)
+{
+	return err == -EPERM || err == -ENOSYS || err == -EINVAL ||
+	       err == -EACCES;
+}
+
+static void make_ring(struct block *b)
+{
+	struct shim_thread *t = &b->thread;
+	int ret;
+
+	t->no_ring = 1;
+	if (atomic_load(&ring_denied))
+		return;
+	ret = shim_driver_init(&t->driver, b->ring, SHIM_RING_NONE, host);
+	if (ret && denied_for_ever(ret))
+		atomic_store(&ring_denied, 1);
+	t->no_ring = ret != 0;
+}
+
+static struct shim_thread *get_block(bool with_ring)
+{
+	static const uint64_t all_signals = ~0ULL;
+	struct block *b;
+	uint64_t mask;
+
+	shim_sys_sigmask(&all_signals, &mask);
+	b = claim(shim_sys_gettid());
+	if (b) {
+		if (with_ring)
+			make_ring(b);
+		shim_self = &b->thread;
+	}
+	shim_sys_sigmask(&mask, NULL);
+	return b ? &b->thread : NULL;
+}
+
+static bool on_alternate_stack(void)
+{
+	stack_t ss = { 0 };
+
+	shim_sys(SYS_sigaltstack, 0, &ss, 0);
+	return ss.ss_flags & SS_ONSTACK;
+}
+
+/*
+ * Another call of this thread is in progress.  If its frame is deeper than
+ * ours, on the same stack, it was left without our being told (setcontext,
+ * assembly).  Otherwise we are in a handler that interrupted it.  In doubt the
+ * latter: native is always right.
+ */
+static enum shim_route begin_inside(struct shim_thread *t, uintptr_t frame)
+{
+	if (frame >= t->driver.frame && !on_alternate_stack()) {
+		shim_driver_recover(&t->driver);
+		return SHIM_RING;
+	}
+	if (t->driver.phase == SHIM_PHASE_PARKED)
+		shim_driver_retire(&t->driver);
+	return SHIM_NESTED;
+}
+
+static bool usable(const struct shim_thread *t)
+{
+	return t && atomic_load(&t->owner) > 0 &&
+	       (t->no_ring || t->driver.phase != SHIM_PHASE_NONE);
+}
+
+/* After a vfork both parent and child come here with the same block. */
+static enum shim_route after_vfork(struct shim_thread *t)
+{
+	if (shim_sys_gettid() != atomic_load(&t->owner))
+		return SHIM_VFORK;
+	t->vforks = 0;
+	t->driver.phase = SHIM_PHASE_IDLE;
+	shim_fds_forget_all();
+	return SHIM_RING;
+}
+
+enum shim_route shim_begin_slow(struct shim_thread **tp, enum shim_call call,
+				uintptr_t frame)
+{
+	struct shim_thread *t = shim_self;
+	enum shim_route route = SHIM_RING;
+	int native = shim_native;
+
+	if (native == SHIM_OFF && !t)
+		t = get_block(false);
+	*tp = t;
+	if (native != SHIM_RING)
+		return (enum shim_route)native;
+	if (!usable(t)) {
+		*tp = t = get_block(true);
+		if (!t)
+			return SHIM_NO_RING;
+	}
+	if (t->no_ring)
+		return SHIM_NO_RING;
+	if (t->vforks)
+		route = after_vfork(t);
+	else if (t->driver.phase != SHIM_PHASE_IDLE)
+		route = begin_inside(t, frame);
+	if (route != SHIM_RING)
+		return route;
+	t->driver.phase = SHIM_PHASE_BUSY;
+	t->driver.frame = frame;
+	t->call = call;
+	return SHIM_RING;
+}
+
+void shim_thread_refused(struct shim_thread *t)
+{
+	if (shim_sys_gettid() == atomic_load(&t->owner)) {
+		/* The program unregistered our ring: this thread goes on
+		 * without one. */
+		t->no_ring = 1;
+		return;
+	}
+	if (!atomic_load(alive))
+		shim_threads_fork_child();
+}
+
+void shim_threads_fork_child(void)
+{
+	unsigned i, n = atomic_load(&used);
+	struct shim_thread *t;
+	struct block *b;
+
+	for (i = 0; i < n; i++) {
+		b = block_at(i);
+		if (!b)
+			continue;
+		t = &b->thread;
+		/* A call of ours is on the stack: its block stays as it is. */
+		if (t == shim_self && t->driver.phase > SHIM_PHASE_IDLE)
+			atomic_store(&t->owner, NEVER_AGAIN);
+		else
+			atomic_store(&t->owner, 0);
+		t->driver.phase = SHIM_PHASE_NONE;
+		/* Of the second form the mappings have stayed behind. */
+		t->driver.ring.map[0] = t->driver.ring.map[1] = NULL;
+		__builtin_memset(t->counts, 0, sizeof(t->counts));
+	}
+	shim_self = NULL;
+	atomic_store(&claims, 0);
+	atomic_store(&sweep_at, 0);
+	if (alive)
+		atomic_store(alive, 1);
+	shim_parked_fork_child();
+	shim_fds_forget_all();
+	shim_counters_reset();
+}
+
+void shim_thread_vfork(void)
+{
+	struct shim_thread *t = shim_self;
+
+	shim_fds_forget_all();
+	if (!t || t->driver.phase != SHIM_PHASE_IDLE)
+		return;
+	t->vforks = 1;
+	t->driver.phase = SHIM_PHASE_BUSY;
+}
+
+void shim_thread_share(void)
+{
+	struct shim_thread *t = shim_self;
+
+	if (!t)
+		t = get_block(false);
+	if (t && t->driver.phase <= SHIM_PHASE_IDLE) {
+		t->driver.phase = SHIM_PHASE_NONE;
+		t->no_ring = 1;
+	}
+}
+
+void shim_threads_each(void (*visit)(struct shim_thread *t, void *arg),
+		       void *arg)
+{
+	unsigned i, n = atomic_load(&used);
+	struct block *b;
+
+	for (i = 0; i < n; i++) {
+		b = block_at(i);
+		if (b)
+			visit(&b->thread, arg);
+	}
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads: each has a block with its driver, its counters and the memory of its
+ * ring, claimed at its first call.
+ *
+ * Blocks are never given back by the thread itself: a thread may end in ways
+ * that run no code of ours (the exit system call, a cancelled clone).  A block
+ * is free again when its owner's thread id is gone, which the next thread that
+ * needs one finds out.  So memory is bounded by the largest number of threads
+ * that lived at once, times two.
+ *
+ * All functions are async-signal-safe.
+ */
+#ifndef SHIM_THREAD_H
+#define SHIM_THREAD_H
+
+#include <stdatomic.h>
+
+#include "counters.h"
+#include "submission.h"
+
+struct shim_thread {
+	atomic_int owner;        /* thread id; 0 free; -1 never again */
+	int no_ring;             /* the thread has none and will not */
+	enum shim_call call;     /* outermost call in progress */
+	struct shim_driver driver;
+	shim_counts counts;
+	uint64_t vforks;         /* a vfork child may be using this block */
+};
+
+extern __thread struct shim_thread *shim_self;
+
+/* Why every call of this process is native; SHIM_RING when it is not. */
+extern volatile int shim_native;
+
+/* Set before anything else. */
+void shim_threads_init(const struct shim_host *host);
+
+/*
+ * A call begins, with its frame at address @frame.  Returns SHIM_RING with the
+ * driver of *@t in phase BUSY, or the reason to make the call natively; *@t
+ * may be NULL then.
+ */
+enum shim_route shim_begin_slow(struct shim_thread **t, enum shim_call call,
+				uintptr_t frame);
+
+static inline enum shim_route shim_begin(struct shim_thread **t,
+					 enum shim_call call, uintptr_t frame)
+{
+	struct shim_thread *self = shim_self;
+
+	if (__builtin_expect(!self || self->driver.phase != SHIM_PHASE_IDLE ||
+			     shim_native != SHIM_RING, 0))
+		return shim_begin_slow(t, call, frame);
+	self->driver.phase = SHIM_PHASE_BUSY;
+	self->driver.frame = frame;
+	self->call = call;
+	*t = self;
+	return SHIM_RING;
+}
+
+/* The ring part of a call that began with SHIM_RING is over. */
+static inline void shim_end(struct shim_thread *t)
+{
+	/* A child forked by a handler meanwhile has no ring: leave it so. */
+	if (__builtin_expect(t->driver.phase == SHIM_PHASE_BUSY, 1))
+		t->driver.phase = SHIM_PHASE_IDLE;
+}
+
+/*
+ * The ring refused this task.  Either the process was forked behind our back,
+ * then the caller's thread starts anew; or it shares its parent's memory.
+ */
+void shim_thread_refused(struct shim_thread *t);
+
+/* This process is a forked child: no thread has a block any more. */
+void shim_threads_fork_child(void);
+
+/* The calling thread is about to vfork. */
+void shim_thread_vfork(void);
+
+/* This thread will never use a ring again: its TLS is shared with another. */
+void shim_thread_share(void);
+
+/* Call @visit for every block that has an owner, or had one. */
+void shim_threads_each(void (*visit)(struct shim_thread *t, void *arg),
+		       void *arg);
+
+#endif
