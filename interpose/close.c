@@ -20,7 +20,7 @@ static int do_close(close_fn *real, int fd)
 		/* The program has no such descriptor; we do. */
 		return (int)shim_return(&o, SHIM_CALL_CLOSE, -EBADF);
 	}
-	if (!o.native)
+	if (o.rest == SHIM_DONE)
 		return (int)shim_return(&o, SHIM_CALL_CLOSE, o.res);
 	shim_native_begin(&o, SHIM_CALL_CLOSE);
 	ret = real(fd);

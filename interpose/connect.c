@@ -15,7 +15,7 @@ static int do_connect(connect_fn *real, int fd, const struct sockaddr *addr,
 		return real(fd, addr, len);
 	}
 	shim_call_connect(&o, fd, addr, len);
-	if (!o.native)
+	if (o.rest == SHIM_DONE)
 		return (int)shim_return(&o, SHIM_CALL_CONNECT, o.res);
 	shim_native_begin(&o, SHIM_CALL_CONNECT);
 	ret = real(fd, addr, len);

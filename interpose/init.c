@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
@@ -27,6 +28,7 @@
 #include "sys.h"
 
 volatile int shim_ready;
+char *shim_unwritable;
 
 static struct shim_config config;
 static struct stat stderr_was;
@@ -111,6 +113,22 @@ static int decide(void)
 	return config.mode == SHIM_MODE_OFF ? SHIM_OFF : SHIM_RING;
 }
 
+/*
+ * Valgrind complains of a read into such a byte: sleep in the plain call there.
+ * It shows itself by a library that it preloads.
+ */
+static void map_unwritable(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+	void *p;
+
+	if (preload && strstr(preload, "vgpreload"))
+		return;
+	p = mmap(NULL, SHIM_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p != MAP_FAILED)
+		shim_unwritable = p;
+}
+
 static void fork_prepare(void)
 {
 	/* File positions are about to be shared with a child. */
@@ -129,6 +147,8 @@ void shim_init(void)
 	shim_jump_init();
 	shim_single_threaded = &__libc_single_threaded;
 	shim_threads_init(&shim_libc_host);
+	shim_wait_on_ring = config.wait == SHIM_WAIT_RING;
+	map_unwritable();
 	open_stats();
 	pthread_atfork(fork_prepare, NULL, shim_threads_fork_child);
 	at_quick_exit(shim_report);

@@ -5,7 +5,6 @@
 #include <stdarg.h>
 
 #include "fdtable.h"
-#include "sys.h"
 
 /* How the native call is made: by which function, with which arguments. */
 struct how {
@@ -33,37 +32,6 @@ static int native(const struct how *h)
 	return fd;
 }
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0) {
-		shim_fd_forget(*fd);
-		shim_sys_close(*fd);
-	}
-}
-
-/*
- * @first is a FIFO that was opened without waiting.  Wait natively, with @first
- * open so that a writer that has seen a reader keeps it; then let the second
- * have the number of the first, which was the lowest.
- */
-static int rendezvous(const struct how *h, int first)
-{
-	int keep __attribute__((cleanup(close_fd))) = first;
-	int second, ret;
-
-	second = native(h);
-	if (second < 0)
-		return -1;
-	ret = (int)shim_sys(SYS_dup3, second, first, h->flags & O_CLOEXEC);
-	if (ret < 0)
-		return second;
-	shim_fd_forget(second);
-	shim_sys_close(second);
-	shim_fd_forget(first);
-	keep = -1;
-	return first;
-}
-
 static int do_open(const struct how *h)
 {
 	struct shim_outcome o;
@@ -74,16 +42,10 @@ static int do_open(const struct how *h)
 		return native(h);
 	}
 	shim_call_open(&o, h->call, h->dirfd, h->path, h->flags);
-	if (o.rendezvous) {
-		o.route = SHIM_SPECIAL_PATH;
-		shim_native_begin(&o, h->call);
-		ret = rendezvous(h, (int)o.res);
-	} else if (!o.native) {
+	if (o.rest == SHIM_DONE)
 		return (int)shim_return(&o, h->call, o.res);
-	} else {
-		shim_native_begin(&o, h->call);
-		ret = native(h);
-	}
+	shim_native_begin(&o, h->call);
+	ret = native(h);
 	shim_native_end(h->call, ret);
 	return ret;
 }

@@ -43,12 +43,6 @@ void shim_not_submitted(struct shim_outcome *o, int err)
 /* open(2): with O_PATH all other flags are ignored. */
 #define PATH_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
 
-/* Can eight bytes be read at @p?  A bad "how" makes the call do nothing else. */
-static bool readable(const char *p)
-{
-	return shim_sys4(SYS_rt_sigprocmask, ~0, p, 0, 8) == -EINVAL;
-}
-
 static bool under(const char *path, const char *dir)
 {
 	while (*dir && *path == *dir) {
@@ -68,39 +62,34 @@ static bool special(const char *path)
 				  under(path, "/sys"));
 }
 
-static enum shim_route open_route(const char *path, int flags)
+/*
+ * Look before the open, not after it: the kernel's inline try adds O_NONBLOCK
+ * (io_openat2), which FIFOs and devices obey, and an open of a FIFO that was
+ * not meant to be cannot be taken back, because its peer has seen it.  This
+ * look also tells whether @path may be read at all.
+ */
+static enum shim_route open_route(int dirfd, const char *path, int flags,
+				  struct stat *st)
 {
+	int at = AT_NO_AUTOMOUNT, ret;
+
+	st->st_mode = 0;
 	if (flags & ~OPEN_FLAGS || (flags & O_ACCMODE) == O_ACCMODE)
 		return SHIM_CREATE;
-	if (!readable(path))
+	if (flags & O_NOFOLLOW)
+		at |= AT_SYMLINK_NOFOLLOW;
+	ret = (int)shim_sys4(SYS_newfstatat, dirfd, path, st, at);
+	if (ret && ret != -ENOENT)
 		return SHIM_RETRY;
-	return special(path) ? SHIM_SPECIAL_PATH : SHIM_RING;
-}
-
-/*
- * The kernel's inline try adds O_NONBLOCK to the flags (io_openat2), which FIFOs
- * and devices obey.
- */
-static void opened(struct shim_outcome *o, int fd, int flags)
-{
-	struct shim_fd info = { 0 };
-
-	shim_ring_result(o, fd);
-	if (!(flags & (O_DIRECT | O_PATH)))
-		shim_fd_opened(fd, SHIM_FD_UNKNOWN);
-	if (flags & (O_PATH | O_NONBLOCK) || shim_fd_look(fd, &info))
-		return;
-	if (info.kind == SHIM_FD_PIPE) {
-		o->rendezvous = (flags & O_ACCMODE) != O_RDWR;
-	} else if (info.kind == SHIM_FD_OTHER && info.flags & SHIM_FD_DEVICE) {
-		shim_fd_forget(fd);
-		shim_sys_close(fd);
-		shim_native_route(o, SHIM_SPECIAL_PATH);
-	}
+	if (special(path))
+		return SHIM_SPECIAL_PATH;
+	if (!ret && !S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
+		return SHIM_SPECIAL_PATH;
+	return SHIM_RING;
 }
 
 static void ring_open(struct shim_outcome *o, int dirfd, const char *path,
-		      int flags)
+		      int flags, const struct stat *st)
 {
 	struct shim_driver *d = &o->thread->driver;
 	struct shim_slot *slot = shim_slot_take(&d->completions);
@@ -116,21 +105,24 @@ static void ring_open(struct shim_outcome *o, int dirfd, const char *path,
 	}
 	shim_openat_event(&slot->event.openat, dirfd, path, &how);
 	ret = shim_driver_submit(d, slot);
-	if (ret == SHIM_PENDING)
-		shim_driver_finish(d, slot);
-	else if (ret < 0) {
+	if (ret < 0) {
 		shim_not_submitted(o, ret);
 		return;
 	}
+	if (ret == SHIM_PENDING)
+		shim_driver_finish(d, slot);
 	ret = slot->res;
-	if (ret >= 0)
-		opened(o, ret, flags);
-	else if (ret == -ENOENT || ret == -ENOTDIR || ret == -EACCES ||
-		 ret == -EMFILE)
+	if (ret >= 0) {
+		/* Direct I/O would outlive the call: nothing for the ring. */
+		shim_fd_opened_as(ret, st, !(flags & (O_DIRECT | O_PATH)));
 		shim_ring_result(o, ret);
-	else
+	} else if (ret == -ENOENT || ret == -ENOTDIR || ret == -EACCES ||
+		   ret == -EMFILE) {
+		shim_ring_result(o, ret);
+	} else {
 		shim_native_route(o, ret == -EAGAIN ? SHIM_UNCACHED :
 				  SHIM_RETRY);
+	}
 }
 
 void shim_call_open(struct shim_outcome *o, enum shim_call call, int dirfd,
@@ -138,13 +130,14 @@ void shim_call_open(struct shim_outcome *o, enum shim_call call, int dirfd,
 {
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	struct shim_thread *t;
+	struct stat st;
 
 	if (shim_outcome_begin(o, call, frame) != SHIM_RING)
 		return;
 	t = o->thread;
-	o->route = open_route(path, flags);
+	o->route = open_route(dirfd, path, flags, &st);
 	if (o->route == SHIM_RING)
-		ring_open(o, dirfd, path, flags);
+		ring_open(o, dirfd, path, flags, &st);
 	shim_end(t);
 }
 
@@ -200,6 +193,17 @@ static void reset_failed(int fd, long res)
 	}
 }
 
+/*
+ * The connection is on its way.  After a cancellation the socket is as after an
+ * interrupted connect(2), and the native call waits for the rest.
+ */
+static int wait_for_connect(struct shim_driver *d, struct shim_slot *slot)
+{
+	if (shim_wait_on_ring)
+		return shim_driver_wait(d, slot, true);
+	return shim_driver_cancel(d, slot);
+}
+
 static void ring_connect(struct shim_outcome *o, int fd,
 			 const struct sockaddr *addr, socklen_t addrlen)
 {
@@ -216,10 +220,12 @@ static void ring_connect(struct shim_outcome *o, int fd,
 	ret = shim_driver_submit(d, slot);
 	if (ret == SHIM_PENDING) {
 		waited = true;
-		ret = shim_driver_wait(d, slot, true);
+		ret = wait_for_connect(d, slot);
 	}
 	if (ret == -EINTR) {
 		shim_ring_result(o, -EINTR);
+	} else if (ret == -ECANCELED) {
+		shim_native_route(o, SHIM_WAITED);
 	} else if (ret < 0) {
 		shim_not_submitted(o, ret);
 	} else if (shim_only_ring(slot->res)) {

@@ -3,9 +3,9 @@
  * The five calls, each decided and carried out as far as the ring can: which
  * route, the event, the wait, and what to make of the result.
  *
- * Each function fills an outcome.  Where @native is set the caller makes the
- * native call, for what @done has left of the buffer, and that is the whole
- * native semantics because nothing else has moved.
+ * Each function fills an outcome.  Where it says SHIM_NATIVE the caller makes
+ * the native call, and that is the whole native semantics because nothing else
+ * has moved.
  *
  * All are async-signal-safe and may be re-entered from a handler.  They may not
  * return: a handler may jump, the thread may be cancelled while it waits.
@@ -21,35 +21,59 @@
 
 struct shim_thread;
 
+/* What is left to be done natively. */
+enum shim_rest {
+	SHIM_DONE,        /* nothing: @res is the result */
+	SHIM_NATIVE,      /* the call, for what @done has left of the buffer */
+	SHIM_AWAIT_READ,  /* wait until there is something to read; call again */
+	SHIM_AWAIT_SPACE, /* wait until more can be written; call again */
+};
+
 struct shim_outcome {
 	struct shim_thread *thread; /* for counting; may be NULL */
-	long res;                   /* >= 0 or -errno, unless native */
+	long res;                   /* >= 0 or -errno, when SHIM_DONE */
 	size_t done;                /* bytes that the ring has moved already */
 	enum shim_route route;
-	bool native;
-	bool rendezvous;            /* open: see shim_call_open */
+	enum shim_rest rest;
 };
 
 /*
- * Length is taken modulo the kernel's own limit for one call; see read(2).
- * A call with @done > 0 and @native is a short one that is to be finished.
+ * A length above the kernel's limit for one call goes native; see read(2).
+ *
+ * SHIM_AWAIT_READ: nothing has moved and nothing is pending.  The caller sleeps
+ * in the program's own kind of read, but with a buffer that cannot be written:
+ * the kernel waits exactly as it would have done (restarts, time-outs,
+ * O_NONBLOCK, cancellation), and then fails with EFAULT, having moved nothing,
+ * where there is something to read.  Any other answer is the program's.
+ *
+ * SHIM_AWAIT_SPACE: a blocking write has moved @done bytes.  Natively it waits
+ * for space and returns what it has moved as soon as a handler has run, with
+ * SA_RESTART or without.  So the caller sleeps in poll(2), which every handler
+ * ends, and then writes on, or returns @done.
  */
 void shim_call_read(struct shim_outcome *o, int fd, void *buf, size_t len);
 void shim_call_write(struct shim_outcome *o, int fd, const void *buf,
 		     size_t len);
 
 /*
- * @rendezvous: @res is a descriptor for a FIFO that the kernel has opened
- * without waiting for the other side.  The caller opens it natively while
- * keeping this one, so that a peer sees a reader all the time, and then puts
- * the second in the place of the first.
+ * Write on after SHIM_AWAIT_SPACE.  Never SHIM_NATIVE but for "still no space";
+ * raises no SIGPIPE, as the second part of a native write does not.
  */
+void shim_call_write_rest(struct shim_outcome *o, int fd, const void *buf,
+			  size_t len);
+
 void shim_call_open(struct shim_outcome *o, enum shim_call call, int dirfd,
 		    const char *path, int flags);
 
 void shim_call_connect(struct shim_outcome *o, int fd,
 		       const struct sockaddr *addr, socklen_t addrlen);
 void shim_call_close(struct shim_outcome *o, int fd);
+
+/*
+ * SHIM_WAIT=ring: a call that has to wait sleeps with its event pending on the
+ * ring (submission.h) instead of natively.
+ */
+extern bool shim_wait_on_ring;
 
 /* "Is this process single-threaded?"  Points at libc's own answer. */
 extern const char *shim_single_threaded;

@@ -11,13 +11,13 @@
 static inline void shim_native_route(struct shim_outcome *o,
 				     enum shim_route route)
 {
-	o->native = true;
+	o->rest = SHIM_NATIVE;
 	o->route = route;
 }
 
 static inline void shim_ring_result(struct shim_outcome *o, long res)
 {
-	o->native = false;
+	o->rest = SHIM_DONE;
 	o->route = SHIM_RING;
 	o->res = res;
 }
@@ -27,8 +27,7 @@ static inline enum shim_route shim_outcome_begin(struct shim_outcome *o,
 						 uintptr_t frame)
 {
 	o->done = 0;
-	o->native = true;
-	o->rendezvous = false;
+	o->rest = SHIM_NATIVE;
 	o->route = shim_begin(&o->thread, call, frame);
 	return o->route;
 }

@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * Read and write.  First the ring is asked with RWF_NOWAIT, which answers the
- * same for blocking and non-blocking descriptors without our knowing which it
- * is; only a call that would have to wait asks the kernel what it is about to
- * wait on.
+ * Read and write.  The ring is asked with RWF_NOWAIT, which answers the same for
+ * blocking and non-blocking descriptors without our knowing which it is.  A
+ * call that would have to wait sleeps natively, with nothing pending (call.h),
+ * and asks again; with SHIM_WAIT=ring it sleeps with its event pending.
  */
 #include "call_internal.h"
 
+#include <limits.h>
 #include <sys/uio.h>
 
 /* One read or write moves no more (MAX_RW_COUNT of the kernel). */
 #define MAX_RW 0x7ffff000UL
 
+/* A blocking write that is longer may well move a part and wait. */
+#define MAY_SPLIT 16384
+
 const char *shim_single_threaded;
+bool shim_wait_on_ring;
 
 long shim_fault_or_badf(int fd, int accmode)
 {
@@ -43,8 +48,9 @@ static enum shim_route regular_route(const struct shim_fd *info, bool write)
 static enum shim_route rw_route(int fd, size_t len, struct shim_fd *info,
 				bool write)
 {
-	if (!len)
-		return SHIM_ZERO;
+	/* access_ok() is asked about the whole length, before it is clamped. */
+	if (!len || len > MAX_RW)
+		return SHIM_LENGTH;
 	if (shim_fd_look(fd, info))
 		return SHIM_UNKNOWN_FD;
 	switch (info->kind) {
@@ -115,6 +121,8 @@ static enum shim_route wait_route(int fd, const struct shim_fd *info,
 		if (write)
 			return SHIM_SPACE;
 		return rcvlowat(fd) == 1 ? SHIM_RING : SHIM_LOWAT;
+	case SHIM_FD_EVENTFD:
+		return SHIM_RETRY;
 	default:
 		return SHIM_KIND;
 	}
@@ -129,6 +137,7 @@ struct rw {
 	char *buf;
 	uint32_t len;
 	bool write;
+	bool rest;    /* of a write that has moved a part already */
 };
 
 static struct shim_slot *rw_slot(const struct rw *c, size_t from, int rw_flags)
@@ -138,7 +147,11 @@ static struct shim_slot *rw_slot(const struct rw *c, size_t from, int rw_flags)
 
 	if (!slot)
 		return NULL;
-	if (c->write)
+	if (c->write && c->info.kind == SHIM_FD_STREAM && (c->rest || from))
+		shim_send_event(&slot->event.rw, c->fd, c->buf + from, len,
+				MSG_NOSIGNAL |
+				(rw_flags & RWF_NOWAIT ? MSG_DONTWAIT : 0));
+	else if (c->write)
 		shim_write_event(&slot->event.rw, c->fd, c->buf + from, len,
 				 (uint64_t)-1, rw_flags);
 	else
@@ -158,12 +171,22 @@ static void rw_result(struct rw *c, long res)
 		shim_ring_result(c->o, res);
 }
 
+static bool nonblock(const struct rw *c)
+{
+	int flags = shim_sys_fcntl(c->fd, F_GETFL, 0);
+
+	if (flags < 0)
+		return false;
+	if (flags & O_NONBLOCK)
+		shim_fd_learn(c->fd, SHIM_FD_NONBLOCK);
+	return flags & O_NONBLOCK;
+}
+
 /*
- * A blocking write has moved @done bytes.  Natively it waits for the rest, and
- * returns what it has moved as soon as a handler has run, with SA_RESTART or
- * without; so this wait is one that every signal ends.
+ * The rest of a split write with its event pending: an enter that waits returns
+ * EINTR for every handler, as this wait must.
  */
-static void write_rest(struct rw *c, size_t done)
+static void write_rest_on_ring(struct rw *c, size_t done)
 {
 	struct shim_slot *slot;
 	int ret = 0;
@@ -184,21 +207,22 @@ static void write_rest(struct rw *c, size_t done)
 
 static void short_write(struct rw *c, size_t done)
 {
-	int flags = shim_sys_fcntl(c->fd, F_GETFL, 0);
-
-	if (flags < 0 || flags & O_NONBLOCK) {
+	c->o->done = done;
+	if (nonblock(c)) {
 		shim_ring_result(c->o, (long)done);
 	} else if (c->info.kind == SHIM_FD_STREAM &&
 		   has_timeout(c->fd, SO_SNDTIMEO)) {
 		/* Such a wait never restarts: the native rest is exact. */
 		shim_native_route(c->o, SHIM_TIMEOUT);
-		c->o->done = done;
+	} else if (shim_wait_on_ring) {
+		write_rest_on_ring(c, done);
 	} else {
-		write_rest(c, done);
+		c->o->rest = SHIM_AWAIT_SPACE;
+		c->o->route = SHIM_RING;
 	}
 }
 
-static void wait_for_it(struct rw *c)
+static void wait_on_ring(struct rw *c)
 {
 	struct shim_slot *slot;
 	int flags, ret;
@@ -227,6 +251,28 @@ static void wait_for_it(struct rw *c)
 		short_write(c, (size_t)slot->res);
 	else
 		rw_result(c, slot->res);
+}
+
+/*
+ * Nothing there, or no space.  A descriptor that had O_NONBLOCK before is asked
+ * whether it still has; for another the native wait will say so.
+ */
+static void would_wait(struct rw *c)
+{
+	if (shim_wait_on_ring) {
+		wait_on_ring(c);
+	} else if (c->info.flags & SHIM_FD_NONBLOCK && nonblock(c)) {
+		shim_ring_result(c->o, -EAGAIN);
+	} else if (c->write || c->info.kind == SHIM_FD_EVENTFD) {
+		if (nonblock(c))
+			shim_ring_result(c->o, -EAGAIN);
+		else
+			shim_native_route(c->o, c->write ? SHIM_SPACE :
+					  SHIM_KIND);
+	} else {
+		c->o->rest = SHIM_AWAIT_READ;
+		c->o->route = SHIM_RING;
+	}
 }
 
 /* A regular file gave less than was asked for, without waiting. */
@@ -261,7 +307,7 @@ static void ring_rw(struct rw *c)
 		   (ret == -EAGAIN || (ret > 0 && (uint32_t)ret < c->len))) {
 		short_regular(c, ret);
 	} else if (ret == -EAGAIN) {
-		wait_for_it(c);
+		would_wait(c);
 	} else if (c->write && ret > 0 && (uint32_t)ret < c->len) {
 		short_write(c, (size_t)ret);
 	} else {
@@ -269,37 +315,68 @@ static void ring_rw(struct rw *c)
 	}
 }
 
-static void call_rw(struct shim_outcome *o, int fd, char *buf, size_t len,
-		    bool write, uintptr_t frame)
+/*
+ * A blocking write that moves a part and then waits is hard to tell apart from
+ * its native self; those that well may are native from the start.
+ */
+static bool may_split(const struct rw *c)
 {
-	enum shim_call call = write ? SHIM_CALL_WRITE : SHIM_CALL_READ;
+	uint32_t whole = c->info.kind == SHIM_FD_PIPE ? PIPE_BUF : MAY_SPLIT;
+
+	return c->write && c->len > whole && !nonblock(c);
+}
+
+static void call_rw(struct rw *c, struct shim_outcome *o, int fd, size_t len)
+{
+	enum shim_call call = c->write ? SHIM_CALL_WRITE : SHIM_CALL_READ;
+	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	struct shim_thread *t;
-	struct rw c;
 
 	if (shim_outcome_begin(o, call, frame) != SHIM_RING)
 		return;
 	t = o->thread;
-	o->route = rw_route(fd, len, &c.info, write);
+	o->route = rw_route(fd, len, &c->info, c->write);
 	if (o->route == SHIM_RING) {
-		c.o = o;
-		c.d = &t->driver;
-		c.fd = fd;
-		c.buf = buf;
-		c.len = (uint32_t)(len < MAX_RW ? len : MAX_RW);
-		c.write = write;
-		ring_rw(&c);
+		c->o = o;
+		c->d = &t->driver;
+		c->fd = fd;
+		c->len = (uint32_t)len;
+		if (!c->rest && may_split(c))
+			o->route = SHIM_MAY_SPLIT;
+		else
+			ring_rw(c);
 	}
 	shim_end(t);
 }
 
 void shim_call_read(struct shim_outcome *o, int fd, void *buf, size_t len)
 {
-	call_rw(o, fd, buf, len, false, (uintptr_t)__builtin_frame_address(0));
+	struct rw c;
+
+	c.buf = buf;
+	c.write = false;
+	c.rest = false;
+	call_rw(&c, o, fd, len);
 }
 
 void shim_call_write(struct shim_outcome *o, int fd, const void *buf,
 		     size_t len)
 {
-	call_rw(o, fd, (char *)(uintptr_t)buf, len, true,
-		(uintptr_t)__builtin_frame_address(0));
+	struct rw c;
+
+	c.buf = (char *)(uintptr_t)buf;
+	c.write = true;
+	c.rest = false;
+	call_rw(&c, o, fd, len);
+}
+
+void shim_call_write_rest(struct shim_outcome *o, int fd, const void *buf,
+			  size_t len)
+{
+	struct rw c;
+
+	c.buf = (char *)(uintptr_t)buf;
+	c.write = true;
+	c.rest = true;
+	call_rw(&c, o, fd, len);
 }

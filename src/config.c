@@ -19,28 +19,38 @@ static const char *find(char *const *env, const char *name)
 	return NULL;
 }
 
-static void bad(struct shim_config *config, const char *name,
-		const char *value, const char *accepted)
+/* Which of @words, ended by NULL, is the value of @name?  The first if unset. */
+static int choose(struct shim_config *config, char *const *env,
+		  const char *name, const char *const *words,
+		  const char *accepted)
 {
-	if (config->bad_name)
-		return;
-	config->bad_name = name;
-	config->bad_value = value;
-	config->accepted = accepted;
+	const char *value = find(env, name);
+	int i;
+
+	if (!value)
+		return 0;
+	for (i = 0; words[i]; i++) {
+		if (!strcmp(value, words[i]))
+			return i;
+	}
+	if (!config->bad_name) {
+		config->bad_name = name;
+		config->bad_value = value;
+		config->accepted = accepted;
+	}
+	return 0;
 }
 
 void shim_config_parse(struct shim_config *config, char *const *env)
 {
-	const char *mode = find(env, "SHIM_MODE");
+	static const char *const modes[] = { "ring", "off", NULL };
+	static const char *const waits[] = { "native", "ring", NULL };
 
-	*config = (struct shim_config){ .mode = SHIM_MODE_RING };
-	if (!mode || !strcmp(mode, "ring"))
-		config->mode = SHIM_MODE_RING;
-	else if (!strcmp(mode, "off"))
-		config->mode = SHIM_MODE_OFF;
-	else
-		bad(config, "SHIM_MODE", mode, "ring, off");
-
+	*config = (struct shim_config){ .bad_name = NULL };
+	config->mode = (enum shim_mode)choose(config, env, "SHIM_MODE", modes,
+					      "ring, off");
+	config->wait = (enum shim_wait)choose(config, env, "SHIM_WAIT", waits,
+					      "native, ring");
 	config->stats = find(env, "SHIM_STATS");
 	if (config->stats && !strcmp(config->stats, "0"))
 		config->stats = NULL;

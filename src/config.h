@@ -8,8 +8,12 @@
 
 enum shim_mode { SHIM_MODE_RING, SHIM_MODE_OFF };
 
+/* Where a call that has to wait sleeps; see call.h. */
+enum shim_wait { SHIM_WAIT_NATIVE, SHIM_WAIT_RING };
+
 struct shim_config {
 	enum shim_mode mode;
+	enum shim_wait wait;
 	const char *stats;    /* NULL: none; "1": stderr; else a file name */
 	/* Of the first variable with a value that means nothing, or NULL. */
 	const char *bad_name;

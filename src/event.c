@@ -81,6 +81,13 @@ static void write_prepare(struct shim_event *ev, struct io_uring_sqe *sqe)
 	rw_prepare((struct shim_rw_event *)ev, IORING_OP_WRITE, sqe);
 }
 
+static void send_prepare(struct shim_event *ev, struct io_uring_sqe *sqe)
+{
+	struct shim_rw_event *e = (struct shim_rw_event *)ev;
+
+	io_uring_prep_send(sqe, e->fd, e->buf, e->len, e->rw_flags);
+}
+
 static void rw_drop(struct shim_cancellation *c, int res)
 {
 	void (*release)(void *) = (void (*)(void *))(uintptr_t)c->metadata;
@@ -114,6 +121,13 @@ static const struct shim_event_ops write_ops = {
 	.is_eager = eager,
 };
 
+static const struct shim_event_ops send_ops = {
+	.name = "send",
+	.prepare = send_prepare,
+	.cancel = rw_cancel,
+	.is_eager = eager,
+};
+
 static void rw_event(struct shim_rw_event *e, int fd, void *buf, uint32_t len,
 		     uint64_t off, int rw_flags)
 {
@@ -137,6 +151,13 @@ void shim_write_event(struct shim_rw_event *e, int fd, const void *buf,
 {
 	e->ev.ops = &write_ops;
 	rw_event(e, fd, (void *)(uintptr_t)buf, len, off, rw_flags);
+}
+
+void shim_send_event(struct shim_rw_event *e, int fd, const void *buf,
+		     uint32_t len, int flags)
+{
+	e->ev.ops = &send_ops;
+	rw_event(e, fd, (void *)(uintptr_t)buf, len, 0, flags);
 }
 
 /* Connect */

@@ -127,6 +127,9 @@ void shim_read_event(struct shim_rw_event *e, int fd, void *buf, uint32_t len,
 		     uint64_t off, int rw_flags);
 void shim_write_event(struct shim_rw_event *e, int fd, const void *buf,
 		      uint32_t len, uint64_t off, int rw_flags);
+/* send(2), which raises no SIGPIPE; @flags as there. */
+void shim_send_event(struct shim_rw_event *e, int fd, const void *buf,
+		     uint32_t len, int flags);
 void shim_connect_event(struct shim_connect_event *e, int fd,
 			const struct sockaddr *addr, socklen_t addrlen);
 void shim_close_event(struct shim_close_event *e, int fd);

@@ -10,6 +10,7 @@
 #include "fdtable.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -118,20 +119,33 @@ static int option(int fd, int name)
 	return shim_sys_sockopt(fd, name, &val, &len) ? -1 : val;
 }
 
+/* Not SCTP or MPTCP, and no upper layer such as kTLS, which reads differently. */
+static bool plain_tcp(int fd)
+{
+	char name[16] = "";
+	socklen_t len = sizeof(name);
+
+	if (option(fd, SO_PROTOCOL) != IPPROTO_TCP)
+		return false;
+	return !shim_sys6(SYS_getsockopt, fd, IPPROTO_TCP, TCP_ULP, (long)name,
+			  (long)&len, 0) && !name[0];
+}
+
 static void classify_socket(int fd, union entry *e)
 {
 	int domain = option(fd, SO_DOMAIN);
 
 	e->kind = SHIM_FD_OTHER;
-	e->flags = SHIM_FD_INLINE_CLOSE;
+	e->flags = 0;
 	if (domain != AF_UNIX && domain != AF_INET && domain != AF_INET6)
 		return;
+	e->flags = SHIM_FD_INLINE_CLOSE;
 	if (domain == AF_UNIX)
 		e->flags |= SHIM_FD_UNIX;
 	e->kind = SHIM_FD_DATAGRAM;
 	if (option(fd, SO_TYPE) != SOCK_STREAM)
 		return;
-	if (domain != AF_UNIX && option(fd, SO_PROTOCOL) != IPPROTO_TCP) {
+	if (domain != AF_UNIX && !plain_tcp(fd)) {
 		e->kind = SHIM_FD_OTHER;
 		return;
 	}
@@ -140,14 +154,9 @@ static void classify_socket(int fd, union entry *e)
 		e->flags |= SHIM_FD_LOWAT;
 }
 
-static int classify(int fd, union entry *e)
+static void classify(int fd, const struct stat *st, union entry *e)
 {
-	struct stat st;
-	int ret = shim_sys_fstat(fd, &st);
-
-	if (ret)
-		return ret;
-	switch (st.st_mode & S_IFMT) {
+	switch (st->st_mode & S_IFMT) {
 	case S_IFIFO:
 		e->kind = SHIM_FD_PIPE;
 		e->flags = SHIM_FD_INLINE_CLOSE;
@@ -158,23 +167,23 @@ static int classify(int fd, union entry *e)
 	case S_IFREG:
 		e->kind = SHIM_FD_REGULAR;
 		e->flags = (e->flags & SHIM_FD_OURS) |
-			   device_flags(fd, st.st_dev);
+			   device_flags(fd, st->st_dev);
 		break;
 	case S_IFDIR:
 		e->kind = SHIM_FD_OTHER;
-		e->flags = device_flags(fd, st.st_dev) & SHIM_FD_INLINE_CLOSE;
+		e->flags = device_flags(fd, st->st_dev) & SHIM_FD_INLINE_CLOSE;
 		break;
 	default:
 		/* Also 0: anonymous inodes, but for an eventfd of ours. */
 		e->kind = SHIM_FD_OTHER;
-		e->flags = SHIM_FD_DEVICE;
+		e->flags = 0;
 	}
-	return 0;
 }
 
 int shim_fd_look(int fd, struct shim_fd *info)
 {
 	union entry seen, e;
+	struct stat st;
 	int ret = 0;
 
 	if (!in_range(fd)) {
@@ -184,9 +193,11 @@ int shim_fd_look(int fd, struct shim_fd *info)
 	seen = e = get(fd);
 	if (e.kind == SHIM_FD_UNKNOWN) {
 		e.epoch = atomic_load(&epoch);
-		ret = classify(fd, &e);
-		if (!ret)
+		ret = shim_sys_fstat(fd, &st);
+		if (!ret) {
+			classify(fd, &st, &e);
 			put(fd, seen, e);
+		}
 	}
 	*info = (struct shim_fd){ e.kind, e.flags };
 	return ret;
@@ -233,6 +244,19 @@ void shim_fd_opened(int fd, enum shim_kind kind)
 	e.flags = SHIM_FD_OURS;
 	if (kind == SHIM_FD_EVENTFD)
 		e.flags |= SHIM_FD_INLINE_CLOSE;
+	put(fd, seen, e);
+}
+
+void shim_fd_opened_as(int fd, const struct stat *st, bool ours)
+{
+	union entry seen, e;
+
+	if (!in_range(fd))
+		return;
+	seen = e = get(fd);
+	e.epoch = atomic_load(&epoch);
+	e.flags = ours ? SHIM_FD_OURS : 0;
+	classify(fd, st, &e);
 	put(fd, seen, e);
 }
 

@@ -32,7 +32,7 @@ enum {
 	SHIM_FD_NO_NOWAIT = 4,   /* answered EOPNOTSUPP to RWF_NOWAIT */
 	SHIM_FD_INLINE_CLOSE = 8,/* close does no work of its own */
 	SHIM_FD_UNIX = 16,
-	SHIM_FD_DEVICE = 32,     /* of kind other: a device, not a directory */
+	SHIM_FD_NONBLOCK = 32,   /* had O_NONBLOCK when it was last asked */
 };
 
 struct shim_fd {
@@ -54,6 +54,13 @@ void shim_fds_forget_all(void);
 
 /* @fd was just opened here by open(2) or by eventfd(2). */
 void shim_fd_opened(int fd, enum shim_kind kind);
+
+/*
+ * The same, when @st is what stat(2) said of it a moment before.  @ours: reads
+ * may be asked of the ring.
+ */
+struct stat;
+void shim_fd_opened_as(int fd, const struct stat *st, bool ours);
 
 /* Add @flag to what is known of @fd. */
 void shim_fd_learn(int fd, uint8_t flag);

@@ -43,13 +43,16 @@ enum shim_route {
 	SHIM_FLUSH,           /* close does work of its own: FUSE, NFS, overlay */
 	SHIM_UNSUPPORTED,     /* the file cannot be asked not to wait */
 	/* the call */
-	SHIM_ZERO,            /* length 0 */
+	SHIM_LENGTH,          /* 0, or more than one call can move */
 	SHIM_UNCACHED,        /* would have to wait for a disk */
 	SHIM_WORKER,          /* would be moved to a kernel worker thread */
 	SHIM_CREATE,          /* O_CREAT, O_TRUNC, O_TMPFILE, unknown flags */
-	SHIM_SPECIAL_PATH,    /* /dev, /proc, /sys, or a device or FIFO */
-	SHIM_SPACE,           /* a write that waits for space in a socket */
-	SHIM_NO_FD,           /* no descriptor left for the wait */
+	SHIM_SPECIAL_PATH,    /* below /dev, /proc or /sys; a device, a FIFO */
+	SHIM_WAITED,          /* the wait itself was the answer: end of file,
+				 an error, EINTR, a time-out */
+	SHIM_SPACE,           /* a write that waits for space */
+	SHIM_MAY_SPLIT,       /* a blocking write that may move a part first */
+	SHIM_NO_FD,           /* no descriptor left for a wait on the ring */
 	SHIM_RETRY,           /* the ring answered what only the ring can answer */
 	SHIM_ROUTES
 };

@@ -200,6 +200,14 @@ static int cancel(struct shim_driver *d, struct shim_slot *slot)
 	return -EINTR;
 }
 
+int shim_driver_cancel(struct shim_driver *d, struct shim_slot *slot)
+{
+	int ret = cancel(d, slot) ? -ECANCELED : 0;
+
+	shim_slot_release(slot);
+	return ret;
+}
+
 /* A wait in progress. */
 struct wait {
 	struct shim_driver *d;

@@ -113,6 +113,12 @@ int shim_driver_wait_interruptible(struct shim_driver *d,
 				   struct shim_slot *slot);
 
 /*
+ * Cancel a pending event with its caller present.  Returns 0 when it had
+ * completed all the same (slot->res), or -ECANCELED.  The slot is free.
+ */
+int shim_driver_cancel(struct shim_driver *d, struct shim_slot *slot);
+
+/*
  * Wait for a pending event that nothing can interrupt (a regular file), with
  * signals left for afterwards, as the kernel does.  slot->res; the slot is free.
  */
