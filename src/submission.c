@@ -39,15 +39,29 @@ int shim_driver_init(struct shim_driver *d, void *memory,
 	return ret;
 }
 
+/* user_data of a cancel: that of its target, with this bit. */
+#define CANCEL_OF (1ULL << 63)
+
+/*
+ * A cancel that finds nothing has a target that completed, whose CQE is there
+ * by then, or one that a jump kept from ever being submitted.
+ */
 static void reap(struct shim_driver *d)
 {
+	uint64_t never_seen = SHIM_NOBODY;
 	struct io_uring_cqe cqe;
 
 	while (shim_ring_reap(&d->ring, &cqe)) {
-		if (cqe.user_data != SHIM_NOBODY)
+		if (cqe.user_data & CANCEL_OF) {
+			if (cqe.res == -ENOENT)
+				never_seen = cqe.user_data & ~CANCEL_OF;
+		} else if (cqe.user_data != SHIM_NOBODY) {
 			shim_slot_complete(&d->completions, cqe.user_data,
 					   cqe.res);
+		}
 	}
+	if (never_seen != SHIM_NOBODY)
+		shim_slot_complete(&d->completions, never_seen, -ECANCELED);
 }
 
 /* Put the SQE of @ev in the queue. */
@@ -69,7 +83,7 @@ static void queue_cancel(struct shim_driver *d, const struct shim_slot *slot)
 	struct shim_cancel_event cancel;
 
 	shim_cancel_event(&cancel, shim_slot_user_data(slot));
-	queue(d, &cancel.ev, SHIM_NOBODY);
+	queue(d, &cancel.ev, shim_slot_user_data(slot) | CANCEL_OF);
 }
 
 static void queue_close_efd(struct shim_driver *d)
