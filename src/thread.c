@@ -34,6 +34,7 @@ volatile int shim_native = SHIM_EARLY;
 static const struct shim_host *host;
 static _Atomic(struct block *) chunks[MAX_CHUNKS];
 static atomic_uint used;        /* blocks ever claimed, from the first on */
+static atomic_int free_blocks;
 static atomic_uint sweep_at;    /* look for dead owners at so many claims */
 static atomic_uint claims;
 static atomic_int ring_denied;  /* for ever: EPERM, ENOSYS, EINVAL */
@@ -87,30 +88,46 @@ static bool dead(int owner, int pid)
 	return shim_sys(SYS_tgkill, pid, owner, 0) == -ESRCH;
 }
 
-/* Take a block whose owner has gone, or whose owner's id is now ours. */
-static struct block *sweep(int tid)
+/* Free the blocks whose owners have gone, or whose owner's id is now ours. */
+static void sweep(int tid)
 {
 	unsigned i, n = atomic_load(&used), alive_blocks = 0;
 	int pid = shim_sys_getpid(), owner;
-	struct block *b, *found = NULL;
+	struct block *b;
 
 	for (i = 0; i < n; i++) {
 		b = block_at(i);
-		if (!b)
+		owner = b ? atomic_load(&b->thread.owner) : 0;
+		if (owner <= 0)
 			continue;
-		owner = atomic_load(&b->thread.owner);
-		if (owner == NEVER_AGAIN)
-			continue;
-		if (owner && owner != tid && !dead(owner, pid)) {
+		if (owner != tid && !dead(owner, pid))
 			alive_blocks++;
-			continue;
-		}
-		if (!found && atomic_compare_exchange_strong(&b->thread.owner,
-							     &owner, tid))
-			found = b;
+		else if (atomic_compare_exchange_strong(&b->thread.owner,
+							&owner, 0))
+			atomic_fetch_add(&free_blocks, 1);
 	}
 	atomic_store(&sweep_at, atomic_load(&claims) + alive_blocks / 2 + 1);
-	return found;
+}
+
+static struct block *free_block(int tid)
+{
+	unsigned i, n = atomic_load(&used);
+	struct block *b;
+	int none;
+
+	if (atomic_load(&free_blocks) <= 0)
+		return NULL;
+	for (i = 0; i < n; i++) {
+		b = block_at(i);
+		none = 0;
+		if (b && !atomic_load(&b->thread.owner) &&
+		    atomic_compare_exchange_strong(&b->thread.owner, &none,
+						   tid)) {
+			atomic_fetch_sub(&free_blocks, 1);
+			return b;
+		}
+	}
+	return NULL;
 }
 
 static struct block *fresh_block(int tid)
@@ -138,11 +155,13 @@ static struct block *fresh_block(int tid)
 /* A block of our own, zero but for the owner. */
 static struct block *claim(int tid)
 {
-	struct block *b = NULL;
+	struct block *b = free_block(tid);
 	struct shim_thread *t;
 
-	if (atomic_fetch_add(&claims, 1) >= atomic_load(&sweep_at))
-		b = sweep(tid);
+	if (!b && atomic_fetch_add(&claims, 1) >= atomic_load(&sweep_at)) {
+		sweep(tid);
+		b = free_block(tid);
+	}
 	if (!b)
 		return fresh_block(tid);
 	t = &b->thread;
@@ -300,6 +319,7 @@ void shim_threads_fork_child(void)
 		__builtin_memset(t->counts, 0, sizeof(t->counts));
 	}
 	shim_self = NULL;
+	atomic_store(&free_blocks, (int)n);
 	atomic_store(&claims, 0);
 	atomic_store(&sweep_at, 0);
 	if (alive)
