@@ -34,6 +34,31 @@ static int host_cancellable(int (*enter)(void *), void (*gone)(void *),
 	return ret;
 }
 
+/*
+ * The destructor of a thread-specific value is the only hook on the end of a
+ * thread that needs no memory.  Made in the constructor, the key is one of the
+ * first 32, whose values are in the thread's own descriptor.
+ */
+static pthread_key_t key;
+static bool have_key;
+
+static void thread_end(void *block)
+{
+	(void)block;
+	shim_thread_end();
+}
+
+void shim_host_init(void)
+{
+	have_key = !pthread_key_create(&key, thread_end);
+}
+
+static void host_claimed(void *block)
+{
+	if (have_key)
+		pthread_setspecific(key, block);
+}
+
 static void host_note(struct shim_driver *d, enum shim_note what)
 {
 	static const unsigned columns[] = {
@@ -50,5 +75,6 @@ static void host_note(struct shim_driver *d, enum shim_note what)
 const struct shim_host shim_libc_host = {
 	.sleep = host_sleep,
 	.cancellable = host_cancellable,
+	.claimed = host_claimed,
 	.note = host_note,
 };

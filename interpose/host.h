@@ -7,6 +7,8 @@
 
 extern const struct shim_host shim_libc_host;
 
+void shim_host_init(void);
+
 /* This process is about to end: a call that is pending lets go of its file. */
 void shim_leave(void);
 

@@ -146,6 +146,7 @@ void shim_init(void)
 	shim_config_parse(&config, environ);
 	shim_jump_init();
 	shim_single_threaded = &__libc_single_threaded;
+	shim_host_init();
 	shim_threads_init(&shim_libc_host);
 	shim_wait_on_ring = config.wait == SHIM_WAIT_RING;
 	map_unwritable();

@@ -137,6 +137,15 @@ int shim_ring_setup(struct shim_ring *ring, void *memory,
 	return setup_registered(ring);
 }
 
+void shim_ring_close(struct shim_ring *ring)
+{
+	struct io_uring_rsrc_update up = { .offset = (unsigned)ring->index };
+
+	io_uring_register((unsigned)ring->index, IORING_UNREGISTER_RING_FDS |
+			  IORING_REGISTER_USE_REGISTERED_RING, &up, 1);
+	shim_ring_retire(ring);
+}
+
 void shim_ring_retire(struct shim_ring *ring)
 {
 	int i;

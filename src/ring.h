@@ -77,6 +77,14 @@ struct shim_ring {
 int shim_ring_setup(struct shim_ring *ring, void *memory,
 		    enum shim_ring_form form);
 
+/*
+ * Let go of the ring while its thread is still there.  Only for a thread that is
+ * about to end: a teardown makes a later epoll_wait of its thread return EINTR.
+ * Without it the teardown comes after the moment at which pthread_join returns,
+ * and the dead thread is seen in /proc/self/task for as long as that takes.
+ */
+void shim_ring_close(struct shim_ring *ring);
+
 /* Give back what a dead thread's ring left in this process. */
 void shim_ring_retire(struct shim_ring *ring);
 

@@ -60,6 +60,8 @@ struct shim_host {
 	 */
 	int (*cancellable)(int (*enter)(void *arg), void (*gone)(void *arg),
 			   void *arg);
+	/* The calling thread has got a block: see that it gives it back. */
+	void (*claimed)(void *block);
 	/* Something countable happened.  Async-signal-safe. */
 	void (*note)(struct shim_driver *d, enum shim_note what);
 };

@@ -207,6 +207,7 @@ static struct shim_thread *get_block(bool with_ring)
 		if (with_ring)
 			make_ring(b);
 		shim_self = &b->thread;
+		host->claimed(b);
 	}
 	shim_sys_sigmask(&mask, NULL);
 	return b ? &b->thread : NULL;
@@ -295,6 +296,22 @@ void shim_thread_refused(struct shim_thread *t)
 	}
 	if (!atomic_load(alive))
 		shim_threads_fork_child();
+}
+
+void shim_thread_end(void)
+{
+	struct shim_thread *t = shim_self;
+
+	if (!t || atomic_load(&t->owner) != shim_sys_gettid())
+		return;
+	if (t->driver.phase > SHIM_PHASE_IDLE)
+		shim_driver_recover(&t->driver);
+	shim_self = NULL;
+	if (t->driver.phase == SHIM_PHASE_IDLE && !shim_rings_frozen())
+		shim_ring_close(&t->driver.ring);
+	t->driver.phase = SHIM_PHASE_NONE;
+	atomic_store(&t->owner, 0);
+	atomic_fetch_add(&free_blocks, 1);
 }
 
 void shim_threads_fork_child(void)

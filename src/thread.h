@@ -3,11 +3,11 @@
  * Threads: each has a block with its driver, its counters and the memory of its
  * ring, claimed at its first call.
  *
- * Blocks are never given back by the thread itself: a thread may end in ways
- * that run no code of ours (the exit system call, a cancelled clone).  A block
- * is free again when its owner's thread id is gone, which the next thread that
- * needs one finds out.  So memory is bounded by the largest number of threads
- * that lived at once, times two.
+ * A thread that ends in the ordinary way gives its block back.  Others may end
+ * without running any code of ours (the exit system call): their blocks are
+ * free when the thread id is gone, which the next thread that needs one finds
+ * out.  So memory is bounded by twice the largest number of threads that lived
+ * at once.
  *
  * All functions are async-signal-safe.
  */
@@ -72,6 +72,9 @@ static inline void shim_end(struct shim_thread *t)
  * then the caller's thread starts anew; or it shares its parent's memory.
  */
 void shim_thread_refused(struct shim_thread *t);
+
+/* The calling thread is about to end, and runs no more code of the program. */
+void shim_thread_end(void);
 
 /* This process is a forked child: no thread has a block any more. */
 void shim_threads_fork_child(void);
