@@ -23,6 +23,7 @@ static int do_dup2(int (*real)(int, int), int from, int to)
 {
 	int ret;
 
+	shim_thread_retire();
 	shim_fd_forget(from);
 	shim_fd_forget(to);
 	ret = real(from, to);
@@ -47,6 +48,7 @@ SHIM_EXPORT int dup3(int from, int to, int flags)
 	int ret;
 
 	shim_enter();
+	shim_thread_retire();
 	shim_fd_forget(from);
 	shim_fd_forget(to);
 	ret = shim_real.dup3(from, to, flags);
@@ -110,6 +112,7 @@ SHIM_EXPORT int close_range(unsigned first, unsigned last, int flags)
 	int ret;
 
 	shim_enter();
+	shim_thread_retire();
 	shim_fds_forget_all();
 	ret = shim_real.close_range(first, last, flags);
 	shim_fds_forget_all();
@@ -119,6 +122,7 @@ SHIM_EXPORT int close_range(unsigned first, unsigned last, int flags)
 SHIM_EXPORT void closefrom(int first)
 {
 	shim_enter();
+	shim_thread_retire();
 	shim_fds_forget_all();
 	shim_real.closefrom(first);
 	shim_fds_forget_all();

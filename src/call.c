@@ -13,6 +13,12 @@ void shim_not_submitted(struct shim_outcome *o, int err)
 	enum shim_route route = SHIM_RETRY;
 
 	switch (err) {
+	case -ESTALE:
+		o->thread = shim_self;
+		/* fall through */
+	case -EINTR:
+		shim_ring_result(o, -EINTR);
+		return;
 	case -EOWNERDEAD:
 		/* A forked child: what we counted in is its parent's. */
 		o->thread = shim_self;
@@ -222,9 +228,7 @@ static void ring_connect(struct shim_outcome *o, int fd,
 		waited = true;
 		ret = wait_for_connect(d, slot);
 	}
-	if (ret == -EINTR) {
-		shim_ring_result(o, -EINTR);
-	} else if (ret == -ECANCELED) {
+	if (ret == -ECANCELED) {
 		shim_native_route(o, SHIM_WAITED);
 	} else if (ret < 0) {
 		shim_not_submitted(o, ret);

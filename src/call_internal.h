@@ -43,7 +43,10 @@ static inline bool shim_only_ring(long res)
 	       (res <= -512 && res >= -516);
 }
 
-/* An event was not submitted, or not waited for: why, and go native. */
+/*
+ * An event was not submitted, or not waited for: -EINTR is the result of the
+ * call; for any other reason it goes native.
+ */
 void shim_not_submitted(struct shim_outcome *o, int err);
 
 /*

@@ -243,9 +243,7 @@ static void wait_on_ring(struct rw *c)
 		return;
 	}
 	ret = shim_driver_wait(c->d, slot, false);
-	if (ret == -EINTR)
-		shim_ring_result(c->o, -EINTR);
-	else if (ret < 0)
+	if (ret < 0)
 		shim_not_submitted(c->o, ret);
 	else if (c->write && slot->res > 0 && (uint32_t)slot->res < c->len)
 		short_write(c, (size_t)slot->res);

@@ -188,6 +188,8 @@ static int map_file(void)
 			ret = 0;
 		}
 	}
+	/* Not left to the close: the mapping keeps the open file, and its lock. */
+	shim_sys(SYS_flock, fd, LOCK_UN, 0);
 	shim_sys_close((int)fd);
 	return (int)ret;
 }

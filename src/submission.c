@@ -93,9 +93,16 @@ static void queue_close_efd(struct shim_driver *d)
 	if (d->efd < 0)
 		return;
 	shim_close_event(&close, d->efd);
+	queue(d, &close.ev, SHIM_NOBODY);
+}
+
+/* After the enter, not before: a jump in between takes the close back. */
+static void efd_closed(struct shim_driver *d)
+{
+	if (d->efd < 0)
+		return;
 	shim_parked_forget(d->efd);
 	d->efd = -1;
-	queue(d, &close.ev, SHIM_NOBODY);
 }
 
 /* Does the slot still wait for its CQE? */
@@ -209,6 +216,7 @@ static int cancel(struct shim_driver *d, struct shim_slot *slot)
 	}
 	queue_close_efd(d);
 	settle(d, slot);
+	efd_closed(d);
 	if (slot->state == SHIM_SLOT_DONE && slot->res != -ECANCELED)
 		return 0;
 	return -EINTR;
@@ -249,7 +257,10 @@ static void wait_begin(struct wait *w, struct shim_driver *d)
 	d->host->note(d, SHIM_NOTE_WAIT);
 }
 
-/* Sleep in phase PARKED.  -EOWNERDEAD: not the same process, or recovered. */
+/*
+ * Sleep in phase PARKED.  -EOWNERDEAD: not the same process, or recovered; an
+ * interrupted call is interrupted there too (-ESTALE).
+ */
 static int sleep_parked(struct wait *w)
 {
 	struct shim_driver *d = w->d;
@@ -257,7 +268,7 @@ static int sleep_parked(struct wait *w)
 
 	ret = d->host->sleep(d->efd, gone, w);
 	if (!still_ours(w))
-		return -EOWNERDEAD;
+		return ret == -EINTR ? -ESTALE : -EOWNERDEAD;
 	d->phase = SHIM_PHASE_BUSY;
 	return ret;
 }
@@ -271,11 +282,11 @@ static int look(struct shim_driver *d, struct shim_slot *slot, int slept)
 {
 	if (slept == -EBADF) {
 		/* Closed behind our back: the number is not ours any more. */
-		shim_parked_forget(d->efd);
-		d->efd = -1;
+		efd_closed(d);
 	}
 	queue_close_efd(d);
 	shim_ring_enter(&d->ring, 0, IORING_ENTER_GETEVENTS);
+	efd_closed(d);
 	reap(d);
 	if (slot->state != SHIM_SLOT_DONE)
 		return SHIM_PENDING;
@@ -298,7 +309,7 @@ int shim_driver_wait(struct shim_driver *d, struct shim_slot *slot,
 		if (ret != SHIM_PENDING)
 			break;
 		ret = sleep_parked(&w);
-		if (ret == -EOWNERDEAD)
+		if (ret == -EOWNERDEAD || ret == -ESTALE)
 			return ret;
 		if (frozen)
 			return -EPERM;
@@ -435,6 +446,7 @@ void shim_driver_recover(struct shim_driver *d)
 	}
 	if (shim_ring_queued(&d->ring))
 		shim_ring_enter(&d->ring, 0, IORING_ENTER_GETEVENTS);
+	efd_closed(d);
 	reap(d);
 out:
 	d->ticket++;

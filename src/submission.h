@@ -99,9 +99,10 @@ int shim_driver_submit(struct shim_driver *d, struct shim_slot *slot);
  *    0             completed; slot->res
  *    -EINTR        a handler without SA_RESTART ran; cancelled, nothing moved
  *    -EOWNERDEAD   this is a forked child now; the event is the parent's
+ *    -ESTALE       the same, and a handler without SA_RESTART ran
  *    -EPERM        rings are frozen (shim_rings_freeze)
  *    other -errno  not waited (no descriptor for the eventfd); nothing moved
- * In all but the third the slot is free again.  Cancellation point; cancels
+ * In all but those two the slot is free again.  Cancellation point; cancels
  * and reaps when the thread is cancelled here.
  */
 int shim_driver_wait(struct shim_driver *d, struct shim_slot *slot,

@@ -73,6 +73,19 @@ static inline void shim_end(struct shim_thread *t)
  */
 void shim_thread_refused(struct shim_thread *t);
 
+/*
+ * A handler is about to put another file behind a descriptor: a call that is
+ * pending below it, and restarts, must find the new file.
+ */
+static inline void shim_thread_retire(void)
+{
+	struct shim_thread *self = shim_self;
+
+	if (__builtin_expect(self && self->driver.phase ==
+			     SHIM_PHASE_PARKED, 0))
+		shim_driver_retire(&self->driver);
+}
+
 /* The calling thread is about to end, and runs no more code of the program. */
 void shim_thread_end(void);
 
