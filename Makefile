@@ -75,6 +75,82 @@ $(BUILD)/preload/%.so: tests/preload/%.c
 	$(say) CC $<
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -fPIC -shared -o $@ $< -ldl
 
-programs: $(PROGRAMS) $(PRELOADS) ## build the differential test programs
+.PHONY: programs demo check check-unit check-asan check-tsan stress lint bench \
+	install uninstall clean
+
+programs: $(PROGRAMS) $(PRELOADS) $(BUILD)/deny_uring ## build the differential test programs
+
+# Answers ENOSYS or EPERM to io_uring, for a program and its children.
+$(BUILD)/deny_uring: tests/deny/deny_uring.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -o $@ $<
+
+# Unit tests are linked with the core alone: it is usable without interposition.
+UNIT_CFLAGS := $(SHIM_CFLAGS) $(SANITIZE) -O1
+$(BUILD)/unit/%: tests/unit/%.c $(UNIT_SRC) $(CORE_SRC) $(wildcard src/*.h tests/unit/*.h)
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(CFLAGS) $(filter-out -MMD -MP,$(UNIT_CFLAGS)) -o $@ $< $(UNIT_SRC) $(CORE_SRC) \
+		-lcmocka -luring -pthread
+
+check-unit: $(UNITS) ## run the unit tests of the core
+	$(Q)for t in $(UNITS); do timeout 120 $$t >$$t.log 2>&1 || { cat $$t.log; echo "$$t failed"; exit 1; }; \
+		tail -n 1 $$t.log; done
+
+check-asan: ## unit tests under AddressSanitizer and UBSan
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)-asan SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' check-unit
+
+check-tsan: ## unit tests under ThreadSanitizer
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)-tsan SANITIZE='-fsanitize=thread' check-unit
+
+PYTEST := $(PYTHON) -m pytest -q py_tests
+check: setup build programs ## build and pass all tests, in three variants
+	$(Q)$(MAKE) --no-print-directory lint check-unit check-asan check-tsan
+	$(Q)$(PYTEST) --variant ring
+	$(Q)$(PYTEST) --variant off
+	$(Q)$(PYTEST) --variant denied
+
+stress: build programs ## minutes of threads, signals, jumps, cancels and forks
+	$(Q)for seed in 1 2 3 4 5 6; do for wait in native ring; do \
+		echo "storm: 20 s, seed $$seed, SHIM_WAIT=$$wait"; \
+		SHIM_WAIT=$$wait LD_PRELOAD=$(abspath $(BUILD))/libshim.so timeout 120 $(BUILD)/programs/storm 20 $$seed || exit 1; \
+	done; done
+
+demo: setup build ## run real programs natively and under the library, and compare
+	$(Q)sh tests/demo.sh
+
+setup: # install what is missing, or say what it is
+	$(Q).ci/setup
+.PHONY: setup
+
+bench: build $(BENCHES) ## ratios of medians, side by side
+	$(Q)$(PYTHON) bench/bench.py
+
+$(BUILD)/bench/%: bench/%.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) -O2 -g -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -pthread -o $@ $< -luring
+
+TIDY := -*,bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,-bugprone-assignment-in-if-condition,-bugprone-macro-parentheses,-bugprone-not-null-terminated-result,clang-analyzer-*,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling,-clang-analyzer-security.insecureAPI.strcpy,-clang-analyzer-valist.Uninitialized
+LINT_C := $(filter %.c,$(LIB_SRC))
+lint: ## compile with gcc and clang -Werror, clang-tidy, cppcheck, shellcheck
+	$(Q)$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)-clang build
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $(LINT_C) -- $(filter-out -MMD -MP -Werror,$(SHIM_CFLAGS)) 2>/dev/null
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability -D__x86_64__ -DSHIM_VERSION='""' -Isrc -Iinterpose $(LINT_C)
+	$(Q)shellcheck .ci/run .ci/setup tests/*.sh
+
+install: build ## install below DESTDIR/PREFIX
+	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(DOCDIR)
+	install -m 755 $(BUILD)/libshim.so $(DESTDIR)$(LIBDIR)/libshim.so
+	install -m 644 README.md NEWS.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
+
+uninstall: ## remove what install has put there
+	rm -f $(DESTDIR)$(LIBDIR)/libshim.so
+	rm -rf $(DESTDIR)$(DOCDIR)
+	-rmdir $(DESTDIR)$(LIBDIR)
+
+clean: ## remove everything that was built
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

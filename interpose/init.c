@@ -152,7 +152,7 @@ void shim_init(void)
 	map_unwritable();
 	open_stats();
 	pthread_atfork(fork_prepare, NULL, shim_threads_fork_child);
-	at_quick_exit(shim_report);
+	(void)at_quick_exit(shim_report);
 	shim_native = decide();
 	shim_ready = 1;
 	errno = saved;
@@ -169,7 +169,7 @@ __attribute__((constructor)) static void constructor(void)
  */
 static bool stderr_is_the_same(void)
 {
-	struct stat st;
+	struct stat st = { 0 };
 
 	return !shim_rings_frozen() && stderr_was.st_ino &&
 	       !shim_sys_fstat(report_fd, &st) && st.st_ino == stderr_was.st_ino &&

@@ -6,7 +6,7 @@
 
 #include "fdtable.h"
 
-/* How the native call is made: by which function, with which arguments. */
+/* How the native call is made: by which of two functions, with which arguments. */
 struct how {
 	enum shim_call call;
 	int (*open)(const char *path, int flags, ...);
@@ -21,10 +21,10 @@ static int native(const struct how *h)
 {
 	int fd;
 
-	if (h->openat)
-		fd = h->openat(h->dirfd, h->path, h->flags, h->mode);
-	else
+	if (h->call == SHIM_CALL_OPEN)
 		fd = h->open(h->path, h->flags, h->mode);
+	else
+		fd = h->openat(h->dirfd, h->path, h->flags, h->mode);
 	/* Direct I/O leaves us before the call returns: not asked of a ring. */
 	if (fd >= 0 && shim_native == SHIM_RING &&
 	    !(h->flags & (O_DIRECT | O_PATH)))
@@ -54,13 +54,10 @@ static int do_open(const struct how *h)
 #define NEEDS_MODE(flags) ((flags) & O_CREAT || \
 			   ((flags) & O_TMPFILE) == O_TMPFILE)
 
-#define MODE(mode, flags) \
-	do { \
-		va_list ap_; \
-		va_start(ap_, flags); \
-		mode = NEEDS_MODE(flags) ? va_arg(ap_, mode_t) : 0; \
-		va_end(ap_); \
-	} while (0)
+static mode_t mode_of(int flags, va_list ap)
+{
+	return NEEDS_MODE(flags) ? va_arg(ap, mode_t) : 0;
+}
 
 static int by_path(int (*real)(const char *, int, ...), const char *path,
 		   int flags, mode_t mode)
@@ -87,8 +84,11 @@ static int by_dirfd(int (*real)(int, const char *, int, ...), int dirfd,
 SHIM_EXPORT int open(const char *path, int flags, ...)
 {
 	mode_t mode;
+	va_list ap;
 
-	MODE(mode, flags);
+	va_start(ap, flags);
+	mode = mode_of(flags, ap);
+	va_end(ap);
 	shim_enter_cancellation_point();
 	return by_path(shim_real.open, path, flags, mode);
 }
@@ -96,8 +96,11 @@ SHIM_EXPORT int open(const char *path, int flags, ...)
 SHIM_EXPORT int open64(const char *path, int flags, ...)
 {
 	mode_t mode;
+	va_list ap;
 
-	MODE(mode, flags);
+	va_start(ap, flags);
+	mode = mode_of(flags, ap);
+	va_end(ap);
 	shim_enter_cancellation_point();
 	return by_path(shim_real.open64, path, flags, mode);
 }
@@ -105,8 +108,11 @@ SHIM_EXPORT int open64(const char *path, int flags, ...)
 SHIM_EXPORT int __open(const char *path, int flags, ...)
 {
 	mode_t mode;
+	va_list ap;
 
-	MODE(mode, flags);
+	va_start(ap, flags);
+	mode = mode_of(flags, ap);
+	va_end(ap);
 	shim_enter_cancellation_point();
 	return by_path(shim_real.__open, path, flags, mode);
 }
@@ -114,8 +120,11 @@ SHIM_EXPORT int __open(const char *path, int flags, ...)
 SHIM_EXPORT int __open64(const char *path, int flags, ...)
 {
 	mode_t mode;
+	va_list ap;
 
-	MODE(mode, flags);
+	va_start(ap, flags);
+	mode = mode_of(flags, ap);
+	va_end(ap);
 	shim_enter_cancellation_point();
 	return by_path(shim_real.__open64, path, flags, mode);
 }
@@ -123,8 +132,11 @@ SHIM_EXPORT int __open64(const char *path, int flags, ...)
 SHIM_EXPORT int openat(int dirfd, const char *path, int flags, ...)
 {
 	mode_t mode;
+	va_list ap;
 
-	MODE(mode, flags);
+	va_start(ap, flags);
+	mode = mode_of(flags, ap);
+	va_end(ap);
 	shim_enter_cancellation_point();
 	return by_dirfd(shim_real.openat, dirfd, path, flags, mode);
 }
@@ -132,8 +144,11 @@ SHIM_EXPORT int openat(int dirfd, const char *path, int flags, ...)
 SHIM_EXPORT int openat64(int dirfd, const char *path, int flags, ...)
 {
 	mode_t mode;
+	va_list ap;
 
-	MODE(mode, flags);
+	va_start(ap, flags);
+	mode = mode_of(flags, ap);
+	va_end(ap);
 	shim_enter_cancellation_point();
 	return by_dirfd(shim_real.openat64, dirfd, path, flags, mode);
 }

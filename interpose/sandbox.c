@@ -86,8 +86,6 @@ void *shim_before_syscall(long nr, unsigned long a, unsigned long b)
 			return (void *)set_filter;
 		break;
 	case SYS_close:
-		shim_fd_forget((int)a);
-		break;
 	case SYS_dup:
 		shim_fd_forget((int)a);
 		break;

@@ -90,7 +90,7 @@ static int rcvlowat(int fd)
 
 static bool is_pipe(int fd)
 {
-	struct stat st;
+	struct stat st = { 0 };
 
 	return !shim_sys_fstat(fd, &st) && S_ISFIFO(st.st_mode);
 }
@@ -349,32 +349,25 @@ static void call_rw(struct rw *c, struct shim_outcome *o, int fd, size_t len)
 
 void shim_call_read(struct shim_outcome *o, int fd, void *buf, size_t len)
 {
-	struct rw c;
+	struct rw c = { .buf = buf };
 
-	c.buf = buf;
-	c.write = false;
-	c.rest = false;
 	call_rw(&c, o, fd, len);
 }
 
 void shim_call_write(struct shim_outcome *o, int fd, const void *buf,
 		     size_t len)
 {
-	struct rw c;
+	struct rw c = { .buf = (char *)(uintptr_t)buf, .write = true };
 
-	c.buf = (char *)(uintptr_t)buf;
-	c.write = true;
-	c.rest = false;
 	call_rw(&c, o, fd, len);
 }
 
 void shim_call_write_rest(struct shim_outcome *o, int fd, const void *buf,
 			  size_t len)
 {
-	struct rw c;
+	struct rw c = {
+		.buf = (char *)(uintptr_t)buf, .write = true, .rest = true,
+	};
 
-	c.buf = (char *)(uintptr_t)buf;
-	c.write = true;
-	c.rest = true;
 	call_rw(&c, o, fd, len);
 }

@@ -13,10 +13,10 @@
 #include "counters.h"
 #include "sys.h"
 
-#define LINE 64U
+#define LINE 64UL
 #define NAME 8U     /* the call, padded; claimed as one word */
 #define DIGITS 40U  /* two words of eight digits */
-#define LINES 128U
+#define LINES 128UL
 #define SIZE (LINE * LINES)
 
 static const char header[] =
@@ -138,8 +138,8 @@ static int file_name(char *name, size_t size)
 static int prepare(int fd)
 {
 	char line[LINE];
-	struct stat st;
-	unsigned i;
+	struct stat st = { 0 };
+	unsigned long i;
 	long ret;
 
 	ret = shim_sys_fstat(fd, &st);

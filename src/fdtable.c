@@ -180,25 +180,33 @@ static void classify(int fd, const struct stat *st, union entry *e)
 	}
 }
 
+static int look_up(int fd, union entry *e)
+{
+	struct stat st = { 0 };
+	union entry seen = *e;
+	int ret;
+
+	e->epoch = atomic_load(&epoch);
+	ret = shim_sys_fstat(fd, &st);
+	if (!ret) {
+		classify(fd, &st, e);
+		put(fd, seen, *e);
+	}
+	return ret;
+}
+
 int shim_fd_look(int fd, struct shim_fd *info)
 {
-	union entry seen, e;
-	struct stat st;
+	union entry e;
 	int ret = 0;
 
 	if (!in_range(fd)) {
 		*info = (struct shim_fd){ SHIM_FD_OTHER, 0 };
 		return fd < 0 ? -EBADF : 0;
 	}
-	seen = e = get(fd);
-	if (e.kind == SHIM_FD_UNKNOWN) {
-		e.epoch = atomic_load(&epoch);
-		ret = shim_sys_fstat(fd, &st);
-		if (!ret) {
-			classify(fd, &st, &e);
-			put(fd, seen, e);
-		}
-	}
+	e = get(fd);
+	if (e.kind == SHIM_FD_UNKNOWN)
+		ret = look_up(fd, &e);
 	*info = (struct shim_fd){ e.kind, e.flags };
 	return ret;
 }
