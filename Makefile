@@ -80,11 +80,12 @@ $(BUILD)/preload/%.so: tests/preload/%.c
 
 programs: $(PROGRAMS) $(PRELOADS) $(BUILD)/deny_uring ## build the differential test programs
 
-# Answers ENOSYS or EPERM to io_uring, for a program and its children.
+# Denies io_uring to a program and its children.  Static, so that the library is
+# not preloaded into this one.
 $(BUILD)/deny_uring: tests/deny/deny_uring.c
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -o $@ $<
+	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -static -o $@ $<
 
 # Unit tests are linked with the core alone: it is usable without interposition.
 UNIT_CFLAGS := $(SHIM_CFLAGS) $(SANITIZE) -O1

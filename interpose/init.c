@@ -97,6 +97,17 @@ static void open_stats(void)
 			      "; counting goes on without it", NULL });
 }
 
+/*
+ * Valgrind does not see what the kernel writes for a ring, and complains of a
+ * read into a byte that cannot be written.  It shows by what it preloads.
+ */
+static bool under_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && strstr(preload, "vgpreload");
+}
+
 static int decide(void)
 {
 	if (config.bad_name) {
@@ -110,21 +121,16 @@ static int decide(void)
 		shim_rings_freeze(true);
 		return SHIM_SANDBOX;
 	}
-	return config.mode == SHIM_MODE_OFF ? SHIM_OFF : SHIM_RING;
+	if (config.mode == SHIM_MODE_OFF)
+		return SHIM_OFF;
+	return under_valgrind() ? SHIM_VALGRIND : SHIM_RING;
 }
 
-/*
- * Valgrind complains of a read into such a byte: sleep in the plain call there.
- * It shows itself by a library that it preloads.
- */
 static void map_unwritable(void)
 {
-	const char *preload = getenv("LD_PRELOAD");
-	void *p;
+	void *p = mmap(NULL, SHIM_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
 
-	if (preload && strstr(preload, "vgpreload"))
-		return;
-	p = mmap(NULL, SHIM_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p != MAP_FAILED)
 		shim_unwritable = p;
 }

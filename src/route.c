@@ -11,6 +11,7 @@ static const char *const route_names[SHIM_ROUTES] = {
 	[SHIM_CONFIG] = "config",
 	[SHIM_EARLY] = "early",
 	[SHIM_NO_RING] = "no-ring",
+	[SHIM_VALGRIND] = "valgrind",
 	[SHIM_SANDBOX] = "sandbox",
 	[SHIM_STACKED] = "stacked",
 	[SHIM_NESTED] = "nested",

@@ -27,6 +27,7 @@ enum shim_route {
 	SHIM_CONFIG,          /* a SHIM_ variable has an unknown value */
 	SHIM_EARLY,           /* before this library could be set up */
 	SHIM_NO_RING,         /* the kernel gives none: denied, limits, too old */
+	SHIM_VALGRIND,        /* which cannot see what a ring writes */
 	SHIM_SANDBOX,         /* a seccomp filter is there or on its way */
 	SHIM_STACKED,         /* another preloaded library has the call too */
 	SHIM_NESTED,          /* in a handler that interrupted another call */

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""Every program of tests/programs, natively and under the library.
+
+Those programs print what a case of the semantics gives (results, errno, bytes,
+order of events), and know nothing of the library: the native run is the expected
+result. What a program needs stands in its leading comment:
+
+    Ring: read write     calls of which some must have been on the ring
+    Requires: root       skipped for others
+    Timeout: 60          seconds, instead of 30
+    Args: ...            arguments
+    Preload: a b         libraries of tests/preload that are there natively too; with
+                         the library before and after them (may stand several times)
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from shimtest import CALLS, TOP, Harness, Side, unified
+
+DIRECTIVES = ("Ring", "Requires", "Timeout", "Args")
+SOURCES = sorted((TOP / "tests" / "programs").glob("*.c"))
+
+
+def directives(source: Path) -> dict[str, str]:
+    """The `Name: value` lines of the first comment of a source file."""
+    comment = re.search(r"/\*.*?\*/", source.read_text(), re.DOTALL)
+    found = {}
+    for line in comment[0].splitlines() if comment else ():
+        match = re.fullmatch(r"\s*\*?\s*([A-Z]\w+): *(.*?)\s*(?:\*/)?", line)
+        if match and match[1] in DIRECTIVES:
+            found[match[1]] = match[2]
+    return found
+
+
+def preloads(source: Path) -> list[str]:
+    return re.findall(r"^ \* Preload: (.*)$", source.read_text(), re.MULTILINE)
+
+
+def stackings() -> list[tuple[Path, str, bool]]:
+    return [
+        (source, libs, first) for source in SOURCES for libs in preloads(source) for first in (True, False)
+    ]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_program(source: Path, harness: Harness) -> None:
+    program = harness.build / "programs" / source.stem
+    assert program.exists(), f"{program} is missing: run `make programs`"
+    wants = directives(source)
+    if wants.get("Requires") == "root" and os.geteuid() != 0:
+        pytest.skip("requires root")
+    timeout = float(wants.get("Timeout", 30))
+    argv = [str(program), *shlex.split(wants.get("Args", ""))]
+    harness.compare(argv, timeout=timeout)
+
+    if "Ring" in wants:
+        ring_calls = wants["Ring"].split()
+        assert set(ring_calls) <= set(CALLS), f"{source.name}: no such call in {ring_calls}"
+        stats, outcome = harness.stats(argv, timeout=timeout)
+        if harness.variant == "ring":
+            idle = [call for call in ring_calls if stats.ring(call) == 0]
+            assert not idle, f"never on the ring: {idle}\n{stats.text()}{outcome.text()}"
+        else:
+            assert stats.ring() == 0, f"on the ring all the same\n{stats.text()}"
+
+
+@pytest.mark.parametrize(
+    ("source", "libs", "first"),
+    stackings(),
+    ids=lambda value: value.stem if isinstance(value, Path) else str(value).replace(" ", "+"),
+)
+def test_stacked(source: Path, libs: str, first: bool, harness: Harness) -> None:
+    """Among other preloaded libraries, in front of them and behind them."""
+    program = str(harness.build / "programs" / source.stem)
+    names = [str(harness.build / "preload" / f"{name}.so") for name in libs.split()]
+    assert all(Path(name).exists() for name in names), "run `make programs`"
+    stacked = [str(harness.lib), *names] if first else [*names, str(harness.lib)]
+    native = harness.run(Side.NATIVE, [program], env={"LD_PRELOAD": ":".join(names)})
+    shim = harness.run(Side.SHIM, [program], env={"LD_PRELOAD": ":".join(stacked)})
+    assert native.text() == shim.text(), unified(native.text(), shim.text(), program)
