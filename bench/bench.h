@@ -19,6 +19,7 @@ static inline int64_t now_ns(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+__attribute__((noreturn))
 static inline void die(const char *what, long err)
 {
 	fprintf(stderr, "%s: %s\n", what, strerror((int)(err < 0 ? -err : err)));

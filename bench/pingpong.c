@@ -1,23 +1,73 @@
 // SPDX-License-Identifier: MIT
 /*
- * Blocked reads: pingpong N [free|same|split]
+ * Blocked reads: pingpong native|uring N free|same|split
  *
  * Two processes pass 64 bytes to and fro over a socket pair, so that each read
  * has to wait for the other process.  Prints the median over batches of 100, in
  * ns per round trip.  free: the scheduler decides where they run; same, split:
- * both on one processor, or on one each.
+ * both on one processor, or on one each.  native and uring as in percall: what
+ * libc does, and one SQE, io_uring_submit_and_wait(1), one CQE.
  */
+#include <liburing.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "bench.h"
 
 #define SIZE 64
 #define BATCH 100
+
+static bool with_ring;
+static struct io_uring ring;
+
+static void make_ring(void)
+{
+	struct io_uring_params p = {
+		.flags = IORING_SETUP_SINGLE_ISSUER |
+			 IORING_SETUP_DEFER_TASKRUN,
+	};
+	int ret;
+
+	ret = io_uring_queue_init_params(8, &ring, &p);
+	if (ret)
+		die("io_uring_queue_init_params", ret);
+	ret = io_uring_register_ring_fd(&ring);
+	if (ret != 1)
+		die("io_uring_register_ring_fd", ret);
+}
+
+static long reaped(void)
+{
+	struct io_uring_cqe *cqe;
+	int ret = io_uring_submit_and_wait(&ring, 1);
+
+	if (ret < 0 || io_uring_peek_cqe(&ring, &cqe))
+		die("io_uring_submit_and_wait", ret);
+	ret = cqe->res;
+	io_uring_cqe_seen(&ring, cqe);
+	return ret;
+}
+
+static long get(int fd, char *buf)
+{
+	if (!with_ring)
+		return read(fd, buf, SIZE);
+	io_uring_prep_read(io_uring_get_sqe(&ring), fd, buf, SIZE, 0);
+	return reaped();
+}
+
+static long put(int fd, const char *buf)
+{
+	if (!with_ring)
+		return write(fd, buf, SIZE);
+	io_uring_prep_write(io_uring_get_sqe(&ring), fd, buf, SIZE, 0);
+	return reaped();
+}
 
 static void pin(int nth)
 {
@@ -42,8 +92,10 @@ static void echo(int fd)
 {
 	char buf[SIZE];
 
-	while (read(fd, buf, SIZE) == SIZE) {
-		if (write(fd, buf, SIZE) != SIZE)
+	if (with_ring)
+		make_ring();
+	while (get(fd, buf) == SIZE) {
+		if (put(fd, buf) != SIZE)
 			break;
 	}
 	_exit(0);
@@ -56,7 +108,7 @@ static double batch(int fd)
 	int i;
 
 	for (i = 0; i < BATCH; i++) {
-		if (write(fd, buf, SIZE) != SIZE || read(fd, buf, SIZE) != SIZE)
+		if (put(fd, buf) != SIZE || get(fd, buf) != SIZE)
 			die("ping-pong", errno);
 	}
 	return (double)(now_ns() - from) / BATCH;
@@ -64,18 +116,21 @@ static double batch(int fd)
 
 int main(int argc, char **argv)
 {
-	const char *where = argc > 2 ? argv[2] : "free";
+	const char *where = argc > 3 ? argv[3] : "";
 	size_t i, batches;
 	double *each;
 	int fds[2];
 	pid_t pid;
 
-	if (argc < 2 || (strcmp(where, "free") && strcmp(where, "same") &&
-			 strcmp(where, "split"))) {
-		fprintf(stderr, "usage: pingpong N [free|same|split]\n");
+	if (argc < 4 || (strcmp(argv[1], "native") && strcmp(argv[1], "uring")) ||
+	    (strcmp(where, "free") && strcmp(where, "same") &&
+	     strcmp(where, "split"))) {
+		fprintf(stderr, "usage: pingpong native|uring N "
+			"free|same|split\n");
 		return 2;
 	}
-	batches = (size_t)number(argv[1], 1) / BATCH + 1;
+	with_ring = !strcmp(argv[1], "uring");
+	batches = (size_t)number(argv[2], 1) / BATCH + 1;
 	each = calloc(batches, sizeof(*each));
 	if (!each)
 		die("memory", ENOMEM);
@@ -94,6 +149,8 @@ int main(int argc, char **argv)
 	if (strcmp(where, "free"))
 		pin(0);
 	close(fds[1]);
+	if (with_ring)
+		make_ring();
 	batch(fds[0]);
 	for (i = 0; i < batches; i++)
 		each[i] = batch(fds[0]);

@@ -164,6 +164,13 @@ void shim_init(void)
 	errno = saved;
 }
 
+enum shim_route shim_enter_native(void)
+{
+	if (!shim_ready)
+		shim_init();
+	return (enum shim_route)shim_native;
+}
+
 __attribute__((constructor)) static void constructor(void)
 {
 	shim_init();

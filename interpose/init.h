@@ -36,15 +36,53 @@ static inline void shim_enter(void)
 		shim_init();
 }
 
-/*
- * The same for a call that libc makes a cancellation point: a cancellation that
- * was pending is acted upon before anything is done, data or not.
- */
-static inline void shim_enter_cancellation_point(void)
+/* Why a call is native though the process is not; or SHIM_RING. */
+static inline enum shim_route shim_stacked_route(enum shim_call call)
 {
-	shim_enter();
+	return shim_stacked[call] ? SHIM_STACKED : SHIM_RING;
+}
+
+/* Not ready yet, or native for the whole process: which? */
+enum shim_route shim_enter_native(void);
+
+/*
+ * Before one of the handled calls: SHIM_RING, or why it is native.  All of them
+ * are cancellation points: a cancellation that was pending is acted upon before
+ * anything is done, data or not.  A native call sees to that itself.
+ */
+static inline enum shim_route shim_enter_call(enum shim_call call)
+{
+	enum shim_route route;
+
+	if (__builtin_expect(shim_native != SHIM_RING, 0)) {
+		route = shim_enter_native();
+		if (route != SHIM_RING)
+			return route;
+	}
 	if (!__libc_single_threaded)
 		pthread_testcancel();
+	return shim_stacked_route(call);
+}
+
+/* The block in which a native call is counted, or NULL. */
+static inline struct shim_thread *shim_counting_thread(void)
+{
+	return shim_self ? shim_self : shim_thread_for_counting();
+}
+
+/* The same as an outcome: false if the call is native without being looked at. */
+static inline bool shim_enter_outcome(struct shim_outcome *o,
+				      enum shim_call call)
+{
+	o->route = shim_enter_call(call);
+	if (o->route == SHIM_RING) {
+		o->thread = shim_self;
+		return true;
+	}
+	o->thread = shim_counting_thread();
+	o->rest = SHIM_NATIVE;
+	o->done = 0;
+	return false;
 }
 
 /* Count a finished call and turn its result into libc's. */

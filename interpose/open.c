@@ -6,11 +6,17 @@
 
 #include "fdtable.h"
 
-/* How the native call is made: by which of two functions, with which arguments. */
+typedef int open_fn(const char *path, int flags, ...);
+typedef int openat_fn(int dirfd, const char *path, int flags, ...);
+
+/*
+ * How the native call is made: by which of two functions, with which arguments.
+ * By reference: the first call of all finds what is behind it.
+ */
 struct how {
 	enum shim_call call;
-	int (*open)(const char *path, int flags, ...);
-	int (*openat)(int dirfd, const char *path, int flags, ...);
+	open_fn *const *open;
+	openat_fn *const *openat;
 	int dirfd;
 	const char *path;
 	int flags;
@@ -22,9 +28,9 @@ static int native(const struct how *h)
 	int fd;
 
 	if (h->call == SHIM_CALL_OPEN)
-		fd = h->open(h->path, h->flags, h->mode);
+		fd = (*h->open)(h->path, h->flags, h->mode);
 	else
-		fd = h->openat(h->dirfd, h->path, h->flags, h->mode);
+		fd = (*h->openat)(h->dirfd, h->path, h->flags, h->mode);
 	/* Direct I/O leaves us before the call returns: not asked of a ring. */
 	if (fd >= 0 && shim_native == SHIM_RING &&
 	    !(h->flags & (O_DIRECT | O_PATH)))
@@ -37,11 +43,8 @@ static int do_open(const struct how *h)
 	struct shim_outcome o;
 	int ret;
 
-	if (shim_stacked[h->call]) {
-		shim_count(shim_self, h->call, SHIM_STACKED, 1);
-		return native(h);
-	}
-	shim_call_open(&o, h->call, h->dirfd, h->path, h->flags);
+	if (shim_enter_outcome(&o, h->call))
+		shim_call_open(&o, h->call, h->dirfd, h->path, h->flags);
 	if (o.rest == SHIM_DONE)
 		return (int)shim_return(&o, h->call, o.res);
 	shim_native_begin(&o, h->call);
@@ -59,8 +62,8 @@ static mode_t mode_of(int flags, va_list ap)
 	return NEEDS_MODE(flags) ? va_arg(ap, mode_t) : 0;
 }
 
-static int by_path(int (*real)(const char *, int, ...), const char *path,
-		   int flags, mode_t mode)
+static int by_path(open_fn *const *real, const char *path, int flags,
+		   mode_t mode)
 {
 	struct how h = {
 		.call = SHIM_CALL_OPEN, .open = real, .dirfd = AT_FDCWD,
@@ -70,8 +73,8 @@ static int by_path(int (*real)(const char *, int, ...), const char *path,
 	return do_open(&h);
 }
 
-static int by_dirfd(int (*real)(int, const char *, int, ...), int dirfd,
-		    const char *path, int flags, mode_t mode)
+static int by_dirfd(openat_fn *const *real, int dirfd, const char *path,
+		    int flags, mode_t mode)
 {
 	struct how h = {
 		.call = SHIM_CALL_OPENAT, .openat = real, .dirfd = dirfd,
@@ -89,8 +92,7 @@ SHIM_EXPORT int open(const char *path, int flags, ...)
 	va_start(ap, flags);
 	mode = mode_of(flags, ap);
 	va_end(ap);
-	shim_enter_cancellation_point();
-	return by_path(shim_real.open, path, flags, mode);
+	return by_path(&shim_real.open, path, flags, mode);
 }
 
 SHIM_EXPORT int open64(const char *path, int flags, ...)
@@ -101,8 +103,7 @@ SHIM_EXPORT int open64(const char *path, int flags, ...)
 	va_start(ap, flags);
 	mode = mode_of(flags, ap);
 	va_end(ap);
-	shim_enter_cancellation_point();
-	return by_path(shim_real.open64, path, flags, mode);
+	return by_path(&shim_real.open64, path, flags, mode);
 }
 
 SHIM_EXPORT int __open(const char *path, int flags, ...)
@@ -113,8 +114,7 @@ SHIM_EXPORT int __open(const char *path, int flags, ...)
 	va_start(ap, flags);
 	mode = mode_of(flags, ap);
 	va_end(ap);
-	shim_enter_cancellation_point();
-	return by_path(shim_real.__open, path, flags, mode);
+	return by_path(&shim_real.__open, path, flags, mode);
 }
 
 SHIM_EXPORT int __open64(const char *path, int flags, ...)
@@ -125,8 +125,7 @@ SHIM_EXPORT int __open64(const char *path, int flags, ...)
 	va_start(ap, flags);
 	mode = mode_of(flags, ap);
 	va_end(ap);
-	shim_enter_cancellation_point();
-	return by_path(shim_real.__open64, path, flags, mode);
+	return by_path(&shim_real.__open64, path, flags, mode);
 }
 
 SHIM_EXPORT int openat(int dirfd, const char *path, int flags, ...)
@@ -137,8 +136,7 @@ SHIM_EXPORT int openat(int dirfd, const char *path, int flags, ...)
 	va_start(ap, flags);
 	mode = mode_of(flags, ap);
 	va_end(ap);
-	shim_enter_cancellation_point();
-	return by_dirfd(shim_real.openat, dirfd, path, flags, mode);
+	return by_dirfd(&shim_real.openat, dirfd, path, flags, mode);
 }
 
 SHIM_EXPORT int openat64(int dirfd, const char *path, int flags, ...)
@@ -149,55 +147,54 @@ SHIM_EXPORT int openat64(int dirfd, const char *path, int flags, ...)
 	va_start(ap, flags);
 	mode = mode_of(flags, ap);
 	va_end(ap);
-	shim_enter_cancellation_point();
-	return by_dirfd(shim_real.openat64, dirfd, path, flags, mode);
+	return by_dirfd(&shim_real.openat64, dirfd, path, flags, mode);
 }
 
 /* The fortified names: libc's own end the program when the mode is missing. */
 
 SHIM_EXPORT int __open_2(const char *path, int flags)
 {
-	shim_enter_cancellation_point();
+	shim_enter();
 	if (NEEDS_MODE(flags))
 		return shim_real.__open_2(path, flags);
-	return by_path(shim_real.open, path, flags, 0);
+	return by_path(&shim_real.open, path, flags, 0);
 }
 
 SHIM_EXPORT int __open64_2(const char *path, int flags)
 {
-	shim_enter_cancellation_point();
+	shim_enter();
 	if (NEEDS_MODE(flags))
 		return shim_real.__open64_2(path, flags);
-	return by_path(shim_real.open64, path, flags, 0);
+	return by_path(&shim_real.open64, path, flags, 0);
 }
 
 SHIM_EXPORT int __openat_2(int dirfd, const char *path, int flags)
 {
-	shim_enter_cancellation_point();
+	shim_enter();
 	if (NEEDS_MODE(flags))
 		return shim_real.__openat_2(dirfd, path, flags);
-	return by_dirfd(shim_real.openat, dirfd, path, flags, 0);
+	return by_dirfd(&shim_real.openat, dirfd, path, flags, 0);
 }
 
 SHIM_EXPORT int __openat64_2(int dirfd, const char *path, int flags)
 {
-	shim_enter_cancellation_point();
+	shim_enter();
 	if (NEEDS_MODE(flags))
 		return shim_real.__openat64_2(dirfd, path, flags);
-	return by_dirfd(shim_real.openat64, dirfd, path, flags, 0);
+	return by_dirfd(&shim_real.openat64, dirfd, path, flags, 0);
 }
 
 /* creat(2) always truncates or creates: never one for the ring. */
-static int do_creat(int (*real)(const char *, mode_t), const char *path,
+static int do_creat(int (*const *real)(const char *, mode_t), const char *path,
 		    mode_t mode)
 {
 	struct shim_outcome o;
 	int ret;
 
-	shim_call_open(&o, SHIM_CALL_CREAT, AT_FDCWD, path,
-		       O_CREAT | O_WRONLY | O_TRUNC);
+	if (shim_enter_outcome(&o, SHIM_CALL_CREAT))
+		o.route = SHIM_CREATE;
 	shim_native_begin(&o, SHIM_CALL_CREAT);
-	ret = real(path, mode);
+	ret = (*real)(path, mode);
 	if (ret >= 0 && shim_native == SHIM_RING)
 		shim_fd_opened(ret, SHIM_FD_UNKNOWN);
 	shim_native_end(SHIM_CALL_CREAT, ret);
@@ -206,12 +203,10 @@ static int do_creat(int (*real)(const char *, mode_t), const char *path,
 
 SHIM_EXPORT int creat(const char *path, mode_t mode)
 {
-	shim_enter_cancellation_point();
-	return do_creat(shim_real.creat, path, mode);
+	return do_creat(&shim_real.creat, path, mode);
 }
 
 SHIM_EXPORT int creat64(const char *path, mode_t mode)
 {
-	shim_enter_cancellation_point();
-	return do_creat(shim_real.creat64, path, mode);
+	return do_creat(&shim_real.creat64, path, mode);
 }

@@ -7,6 +7,7 @@
 #include "real.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -95,6 +96,7 @@ struct shim_real shim_real = {
 };
 
 bool shim_stacked[SHIM_CALLS];
+__typeof__(&recv) shim_recv;
 
 /* A symbol that this libc does not have keeps what it had. */
 static void *next(const char *name, void *otherwise)
@@ -104,27 +106,56 @@ static void *next(const char *name, void *otherwise)
 	return p ? p : otherwise;
 }
 
-static bool in_libc(void *function)
-{
-	const char *name;
-	Dl_info info;
+/* Where libc, and libpthread of old, are mapped: dladdr(3) is far slower. */
+struct range {
+	uintptr_t begin, end;
+};
 
-	if (!dladdr(function, &info) || !info.dli_fname)
-		return false;
-	name = strrchr(info.dli_fname, '/');
-	name = name ? name + 1 : info.dli_fname;
-	return !strncmp(name, "libc.so", 7) || !strncmp(name, "libc-", 5) ||
-	       !strncmp(name, "libpthread", 10);
+static struct range libc_at[2];
+
+static int note_libc(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	const char *name = strrchr(info->dlpi_name, '/');
+	unsigned *found = arg;
+	struct range *r = &libc_at[*found];
+	uintptr_t begin, end;
+	int i;
+
+	(void)size;
+	name = name ? name + 1 : info->dlpi_name;
+	if (strncmp(name, "libc.so", 7) && strncmp(name, "libc-", 5) &&
+	    strncmp(name, "libpthread", 10))
+		return 0;
+	r->begin = UINTPTR_MAX;
+	for (i = 0; i < info->dlpi_phnum; i++) {
+		if (info->dlpi_phdr[i].p_type != PT_LOAD)
+			continue;
+		begin = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+		end = begin + info->dlpi_phdr[i].p_memsz;
+		r->begin = begin < r->begin ? begin : r->begin;
+		r->end = end > r->end ? end : r->end;
+	}
+	return ++*found == 2;
 }
 
 static void check_stacked(enum shim_call call, void *function)
 {
-	if (!in_libc(function))
-		shim_stacked[call] = true;
+	uintptr_t p = (uintptr_t)function;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (p >= libc_at[i].begin && p < libc_at[i].end)
+			return;
+	}
+	shim_stacked[call] = true;
 }
 
 void shim_real_resolve(void)
 {
+	unsigned found = 0;
+
+	dl_iterate_phdr(note_libc, &found);
+	shim_recv = (__typeof__(&recv))next("recv", NULL);
 #define SHIM_CALL_SYMBOL(symbol, call, raw) \
 	shim_real.symbol = next(#symbol, shim_real.symbol); \
 	if ((void *)shim_real.symbol != (void *)raw) \

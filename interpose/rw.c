@@ -35,51 +35,66 @@ static ssize_t together(struct shim_outcome *o, enum shim_call call, ssize_t ret
 }
 
 /*
- * Sleep in a read that cannot take anything: see SHIM_AWAIT_READ.  libc's own
- * read makes it a cancellation point.  True: something is there to be read.
+ * Sleep in a read that takes nothing: see SHIM_AWAIT_READ.  libc's own functions
+ * make it a cancellation point.  True: something is there to be read.
  */
-static bool await_read(int fd, ssize_t *ret, int saved)
+static bool await_read(const struct shim_outcome *o, int fd, ssize_t *ret,
+		       int saved)
 {
-	*ret = shim_real.__read(fd, shim_unwritable, 1);
-	if (*ret < 0 && errno == EFAULT) {
-		errno = saved;
-		return true;
+	char peeked;
+	bool ready;
+
+	if (o->socket) {
+		*ret = shim_recv(fd, &peeked, 1, MSG_PEEK);
+		ready = *ret > 0;
+	} else {
+		*ret = shim_real.__read(fd, shim_unwritable, 1);
+		ready = *ret < 0 && errno == EFAULT;
 	}
-	if (*ret < 0 && errno == EAGAIN)
+	if (ready)
+		errno = saved;
+	else if (*ret < 0 && errno == EAGAIN)
 		shim_fd_learn(fd, SHIM_FD_NONBLOCK);
-	return false;
+	return ready;
 }
 
 /* Wakings of which somebody else had the data, before we give up. */
 #define STOLEN 8
 
+/* Wait and read, on the ring, as often as need be.  True: @ret is the answer. */
+static bool await_and_read(struct shim_outcome *o, int fd, void *buf, size_t n,
+			   ssize_t *ret, int saved)
+{
+	int i;
+
+	for (i = 0; o->rest == SHIM_AWAIT_READ; i++) {
+		shim_count(o->thread, SHIM_CALL_READ, SHIM_COL_WAITS, 1);
+		o->route = SHIM_WAITED;
+		if (i == STOLEN || !shim_unwritable || !shim_recv) {
+			o->rest = SHIM_NATIVE;
+			return false;
+		}
+		if (!await_read(o, fd, ret, saved)) {
+			o->thread = shim_self;
+			shim_native_begin(o, SHIM_CALL_READ);
+			shim_native_end(SHIM_CALL_READ, *ret);
+			return true;
+		}
+		shim_call_read_awaited(o, fd, buf, n);
+	}
+	return false;
+}
+
 static ssize_t do_read(read_fn *real, int fd, void *buf, size_t n)
 {
 	struct shim_outcome o;
-	int saved = errno, i;
+	int saved = errno;
 	ssize_t ret;
 
-	if (shim_stacked[SHIM_CALL_READ]) {
-		shim_count(shim_self, SHIM_CALL_READ, SHIM_STACKED, 1);
-		return counted(SHIM_CALL_READ, real(fd, buf, n));
-	}
-	for (i = 0; ; i++) {
-		shim_call_read(&o, fd, buf, n);
-		if (o.rest != SHIM_AWAIT_READ)
-			break;
-		shim_count(o.thread, SHIM_CALL_READ, SHIM_COL_WAITS, 1);
-		if (i == STOLEN || !shim_unwritable) {
-			o.rest = SHIM_NATIVE;
-			o.route = SHIM_WAITED;
-			break;
-		}
-		if (!await_read(fd, &ret, saved)) {
-			o.route = SHIM_WAITED;
-			shim_native_begin(&o, SHIM_CALL_READ);
-			shim_native_end(SHIM_CALL_READ, ret);
-			return ret;
-		}
-	}
+	shim_call_read(&o, fd, buf, n);
+	if (o.rest == SHIM_AWAIT_READ &&
+	    await_and_read(&o, fd, buf, n, &ret, saved))
+		return ret;
 	if (o.rest == SHIM_DONE)
 		return counted(SHIM_CALL_READ,
 			       shim_return(&o, SHIM_CALL_READ, o.res));
@@ -127,10 +142,6 @@ static ssize_t do_write(write_fn *real, int fd, const void *buf, size_t n)
 	int saved = errno;
 	ssize_t ret;
 
-	if (shim_stacked[SHIM_CALL_WRITE]) {
-		shim_count(shim_self, SHIM_CALL_WRITE, SHIM_STACKED, 1);
-		return counted(SHIM_CALL_WRITE, real(fd, buf, n));
-	}
 	shim_call_write(&o, fd, buf, n);
 	if (o.rest == SHIM_DONE)
 		return counted(SHIM_CALL_WRITE,
@@ -143,35 +154,84 @@ static ssize_t do_write(write_fn *real, int fd, const void *buf, size_t n)
 	return together(&o, SHIM_CALL_WRITE, ret, saved);
 }
 
+/* Calls of which it is known beforehand that they are native. */
+
+static __attribute__((noinline)) ssize_t plain_read(read_fn *real, int fd,
+						    void *buf, size_t n,
+						    enum shim_route route)
+{
+	struct shim_thread *t = shim_counting_thread();
+	ssize_t ret;
+
+	shim_count(t, SHIM_CALL_READ, route, 1);
+	ret = real(fd, buf, n);
+	if (ret >= 0)
+		shim_count(t, SHIM_CALL_READ, SHIM_COL_BYTES, (uint64_t)ret);
+	else
+		shim_count(t, SHIM_CALL_READ, SHIM_COL_ERRORS, 1);
+	return ret;
+}
+
+static __attribute__((noinline)) ssize_t plain_write(write_fn *real, int fd,
+						     const void *buf, size_t n,
+						     enum shim_route route)
+{
+	struct shim_thread *t = shim_counting_thread();
+	ssize_t ret;
+
+	shim_count(t, SHIM_CALL_WRITE, route, 1);
+	ret = real(fd, buf, n);
+	if (ret >= 0)
+		shim_count(t, SHIM_CALL_WRITE, SHIM_COL_BYTES, (uint64_t)ret);
+	else
+		shim_count(t, SHIM_CALL_WRITE, SHIM_COL_ERRORS, 1);
+	return ret;
+}
+
 SHIM_EXPORT ssize_t read(int fd, void *buf, size_t n)
 {
-	shim_enter_cancellation_point();
+	enum shim_route route = shim_enter_call(SHIM_CALL_READ);
+
+	if (route != SHIM_RING)
+		return plain_read(shim_real.read, fd, buf, n, route);
 	return do_read(shim_real.read, fd, buf, n);
 }
 
 SHIM_EXPORT ssize_t __read(int fd, void *buf, size_t n)
 {
-	shim_enter_cancellation_point();
+	enum shim_route route = shim_enter_call(SHIM_CALL_READ);
+
+	if (route != SHIM_RING)
+		return plain_read(shim_real.__read, fd, buf, n, route);
 	return do_read(shim_real.__read, fd, buf, n);
 }
 
 SHIM_EXPORT ssize_t __read_chk(int fd, void *buf, size_t n, size_t size)
 {
-	shim_enter_cancellation_point();
+	enum shim_route route = shim_enter_call(SHIM_CALL_READ);
+
 	/* libc's own ends the program, with its own message. */
 	if (n > size)
 		return shim_real.__read_chk(fd, buf, n, size);
+	if (route != SHIM_RING)
+		return plain_read(shim_real.read, fd, buf, n, route);
 	return do_read(shim_real.read, fd, buf, n);
 }
 
 SHIM_EXPORT ssize_t write(int fd, const void *buf, size_t n)
 {
-	shim_enter_cancellation_point();
+	enum shim_route route = shim_enter_call(SHIM_CALL_WRITE);
+
+	if (route != SHIM_RING)
+		return plain_write(shim_real.write, fd, buf, n, route);
 	return do_write(shim_real.write, fd, buf, n);
 }
 
 SHIM_EXPORT ssize_t __write(int fd, const void *buf, size_t n)
 {
-	shim_enter_cancellation_point();
+	enum shim_route route = shim_enter_call(SHIM_CALL_WRITE);
+
+	if (route != SHIM_RING)
+		return plain_write(shim_real.__write, fd, buf, n, route);
 	return do_write(shim_real.__write, fd, buf, n);
 }

@@ -138,6 +138,7 @@ struct rw {
 	uint32_t len;
 	bool write;
 	bool rest;    /* of a write that has moved a part already */
+	bool awaited; /* a read that has waited already */
 };
 
 static struct shim_slot *rw_slot(const struct rw *c, size_t from, int rw_flags)
@@ -251,6 +252,32 @@ static void wait_on_ring(struct rw *c)
 		rw_result(c, slot->res);
 }
 
+static void await_read(struct rw *c)
+{
+	struct shim_thread *t = c->o->thread;
+
+	t->waited_fd = c->fd;
+	c->o->rest = SHIM_AWAIT_READ;
+	c->o->route = SHIM_RING;
+	c->o->socket = c->info.kind == SHIM_FD_STREAM;
+}
+
+/*
+ * Reads of a descriptor that had to wait the last time mostly have to again, as
+ * in a request-reply loop: then asking the ring first is in vain, and the read
+ * is better awaited at once.  Every eighth asks all the same.
+ */
+static bool will_wait(const struct rw *c)
+{
+	struct shim_thread *t = c->o->thread;
+
+	return !c->write && !c->awaited && !shim_wait_on_ring &&
+	       t->waited_fd == c->fd && ++t->waited % 8 &&
+	       (c->info.kind == SHIM_FD_STREAM ||
+		c->info.kind == SHIM_FD_PIPE) &&
+	       !(c->info.flags & SHIM_FD_NONBLOCK);
+}
+
 /*
  * Nothing there, or no space.  A descriptor that had O_NONBLOCK before is asked
  * whether it still has; for another the native wait will say so.
@@ -268,8 +295,7 @@ static void would_wait(struct rw *c)
 			shim_native_route(c->o, c->write ? SHIM_SPACE :
 					  SHIM_KIND);
 	} else {
-		c->o->rest = SHIM_AWAIT_READ;
-		c->o->route = SHIM_RING;
+		await_read(c);
 	}
 }
 
@@ -298,6 +324,9 @@ static void ring_rw(struct rw *c)
 	if (ret == SHIM_PENDING)
 		shim_driver_finish(c->d, slot);
 	ret = slot->res;
+	if (ret > 0 && !c->write && !c->awaited &&
+	    c->o->thread->waited_fd == c->fd)
+		c->o->thread->waited_fd = -1;
 	if (ret == -EOPNOTSUPP) {
 		shim_fd_learn(c->fd, SHIM_FD_NO_NOWAIT);
 		shim_native_route(c->o, SHIM_UNSUPPORTED);
@@ -341,6 +370,8 @@ static void call_rw(struct rw *c, struct shim_outcome *o, int fd, size_t len)
 		c->len = (uint32_t)len;
 		if (!c->rest && may_split(c))
 			o->route = SHIM_MAY_SPLIT;
+		else if (will_wait(c))
+			await_read(c);
 		else
 			ring_rw(c);
 	}
@@ -350,6 +381,14 @@ static void call_rw(struct rw *c, struct shim_outcome *o, int fd, size_t len)
 void shim_call_read(struct shim_outcome *o, int fd, void *buf, size_t len)
 {
 	struct rw c = { .buf = buf };
+
+	call_rw(&c, o, fd, len);
+}
+
+void shim_call_read_awaited(struct shim_outcome *o, int fd, void *buf,
+			    size_t len)
+{
+	struct rw c = { .buf = buf, .awaited = true };
 
 	call_rw(&c, o, fd, len);
 }

@@ -163,13 +163,16 @@ static struct block *claim(int tid)
 		b = free_block(tid);
 	}
 	if (!b)
-		return fresh_block(tid);
+		b = fresh_block(tid);
+	if (!b)
+		return NULL;
 	t = &b->thread;
 	shim_counters_fold(t->counts);
 	shim_ring_retire(&t->driver.ring);
 	t->driver = (struct shim_driver){ 0 };
 	t->no_ring = 0;
 	t->vforks = 0;
+	t->waited_fd = -1;
 	/* The kernel may still hold the old pages for the old ring. */
 	shim_sys(SYS_madvise, b->ring, SHIM_RING_MEMORY, MADV_DONTNEED);
 	return b;
@@ -262,8 +265,6 @@ enum shim_route shim_begin_slow(struct shim_thread **tp, enum shim_call call,
 	enum shim_route route = SHIM_RING;
 	int native = shim_native;
 
-	if (native == SHIM_OFF && !t)
-		t = get_block(false);
 	*tp = t;
 	if (native != SHIM_RING)
 		return (enum shim_route)native;
@@ -284,6 +285,12 @@ enum shim_route shim_begin_slow(struct shim_thread **tp, enum shim_call call,
 	t->driver.frame = frame;
 	t->call = call;
 	return SHIM_RING;
+}
+
+struct shim_thread *shim_thread_for_counting(void)
+{
+	/* In a sandbox, or before all is set up, not one system call. */
+	return shim_native == SHIM_OFF ? get_block(false) : NULL;
 }
 
 void shim_thread_refused(struct shim_thread *t)

@@ -23,6 +23,8 @@ struct shim_thread {
 	atomic_int owner;        /* thread id; 0 free; -1 never again */
 	int no_ring;             /* the thread has none and will not */
 	enum shim_call call;     /* outermost call in progress */
+	int waited_fd;           /* the read that waited last; see call_rw.c */
+	unsigned waited;         /* how often since it last did not have to */
 	struct shim_driver driver;
 	shim_counts counts;
 	uint64_t vforks;         /* a vfork child may be using this block */
@@ -58,6 +60,9 @@ static inline enum shim_route shim_begin(struct shim_thread **t,
 	*t = self;
 	return SHIM_RING;
 }
+
+/* A block for a thread that has none, to count native calls in; or NULL. */
+struct shim_thread *shim_thread_for_counting(void);
 
 /* The ring part of a call that began with SHIM_RING is over. */
 static inline void shim_end(struct shim_thread *t)

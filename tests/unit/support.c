@@ -106,12 +106,12 @@ static int host_cancellable(int (*enter)(void *), void (*gone)(void *),
 	int ret, was;
 
 	pthread_cleanup_push(gone, arg);
+	if (r->before_sleep)
+		r->before_sleep(r, -1);
 	atomic_fetch_add(&r->sleeps, 1);
 	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &was);
 	ret = enter(arg);
 	pthread_setcanceltype(was, &was);
-	if (r->after_enter)
-		r->after_enter(r);
 	pthread_cleanup_pop(0);
 	return ret;
 }

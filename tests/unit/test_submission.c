@@ -398,15 +398,14 @@ static void interruptible_inline(enum shim_ring_form form)
 	check_clean();
 }
 
-static unsigned unasked;
-
 /* Cancel the pending operation without the driver's knowledge. */
-static void cancel_by_hand(struct rig *r)
+static void cancel_by_hand(struct rig *r, int efd)
 {
 	struct shim_cancel_event cancel;
 	struct io_uring_sqe *sqe;
 
-	if (unasked++)
+	(void)efd;
+	if (atomic_load(&r->sleeps))
 		return;
 	sqe = shim_ring_sqe(&r->d.ring);
 	shim_cancel_event(&cancel,
@@ -417,30 +416,18 @@ static void cancel_by_hand(struct rig *r)
 	CHECK(shim_ring_enter(&r->d.ring, 0, IORING_ENTER_GETEVENTS) >= 0);
 }
 
-static void cancel_before_sleep(struct rig *r, int efd)
-{
-	(void)efd;
-	cancel_by_hand(r);
-}
-
 /* ECANCELED that nobody asked for is a result like any other. */
 static void unasked_cancel(enum shim_ring_form form)
 {
 	struct shim_slot *slot;
 
 	setup(form);
-	rig.before_sleep = cancel_before_sleep;
+	rig.before_sleep = cancel_by_hand;
 	rig.d.phase = SHIM_PHASE_BUSY;
 	slot = take_read(&rig, p[0], buf, sizeof(buf));
 	CHECK_EQ(shim_driver_wait(&rig.d, slot, false), 0);
 	CHECK_EQ(slot->res, -ECANCELED);
 	check_clean();
-}
-
-static void cancel_in_handler(int sig)
-{
-	(void)sig;
-	cancel_by_hand(&rig);
 }
 
 /* The same; here the caller may also be told that it was interrupted. */
@@ -450,12 +437,10 @@ static void unasked_cancel_interruptible(enum shim_ring_form form)
 	int ret;
 
 	setup(form);
+	rig.before_sleep = cancel_by_hand;
 	rig.d.phase = SHIM_PHASE_BUSY;
 	slot = take_read(&rig, p[0], buf, sizeof(buf));
-	rig.after_enter = NULL;
-	catch_signal(SIGUSR1, cancel_in_handler, SA_RESTART);
-	/* Before the sleep, so that the enter itself is not interrupted. */
-	rig.before_sleep = cancel_before_sleep;
+	alarm(2);
 	ret = shim_driver_wait_interruptible(&rig.d, slot);
 	CHECK(ret == -EINTR || (!ret && slot->res == -ECANCELED));
 	check_clean();
@@ -700,7 +685,12 @@ static void *cancelled_interruptible(void *arg)
 	return NULL;
 }
 
-static void thread_cancelled(enum shim_ring_form form, void *(*fn)(void *))
+/*
+ * Asleep on the eventfd even data that has arrived stays where it is.  Asleep
+ * in the ring it would be received, and lost with the thread, as natively.
+ */
+static void thread_cancelled(enum shim_ring_form form, void *(*fn)(void *),
+			     bool data_first)
 {
 	struct fds now;
 	pthread_t t;
@@ -712,10 +702,14 @@ static void thread_cancelled(enum shim_ring_form form, void *(*fn)(void *))
 	while (!atomic_load(&rig.sleeps))
 		sleep_ms(1);
 	wait_asleep(&rig, 1);
-	CHECK_EQ(write(p[1], "abc", 3), 3);
+	if (data_first)
+		CHECK_EQ(write(p[1], "abc", 3), 3);
 	CHECK_EQ(pthread_cancel(t), 0);
 	CHECK_EQ(pthread_join(t, &ret), 0);
-	/* Either was first; if it was the data, it was received. */
+	if (!data_first)
+		CHECK_EQ(write(p[1], "abc", 3), 3);
+	/* The data may have been first; then it was received. */
+	CHECK(data_first || ret == PTHREAD_CANCELED);
 	if (ret == PTHREAD_CANCELED) {
 		check_untouched();
 		check_pipe_holds(p[0], "abc");
@@ -729,12 +723,17 @@ static void thread_cancelled(enum shim_ring_form form, void *(*fn)(void *))
 
 static void cancelled_in_wait(enum shim_ring_form form)
 {
-	thread_cancelled(form, cancelled_thread);
+	thread_cancelled(form, cancelled_thread, false);
+}
+
+static void cancelled_with_data(enum shim_ring_form form)
+{
+	thread_cancelled(form, cancelled_thread, true);
 }
 
 static void cancelled_in_interruptible(enum shim_ring_form form)
 {
-	thread_cancelled(form, cancelled_interruptible);
+	thread_cancelled(form, cancelled_interruptible, false);
 }
 
 int main(void)
@@ -770,6 +769,7 @@ int main(void)
 		BOTH(no_fd_then_fd),
 		BOTH(efd_closed_behind_our_back),
 		BOTH(cancelled_in_wait),
+		BOTH(cancelled_with_data),
 		BOTH(cancelled_in_interruptible),
 	};
 
