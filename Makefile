@@ -105,7 +105,7 @@ check-asan: ## unit tests under AddressSanitizer and UBSan
 check-tsan: ## unit tests under ThreadSanitizer
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)-tsan SANITIZE='-fsanitize=thread' check-unit
 
-PYTEST := $(PYTHON) -m pytest -q py_tests
+PYTEST := $(PYTHON) -m pytest -q -rf py_tests
 check: setup build programs ## build and pass all tests, in three variants
 	$(Q)$(MAKE) --no-print-directory lint check-unit check-asan check-tsan
 	$(Q)$(PYTEST) --variant ring
@@ -125,10 +125,10 @@ setup: # install what is missing, or say what it is
 	$(Q).ci/setup
 .PHONY: setup
 
-bench: build $(BENCHES) ## ratios of medians, side by side
-	$(Q)$(PYTHON) bench/bench.py
+bench: build $(BENCHES) ## ratios of medians, side by side (BENCH_ARGS=--quick)
+	$(Q)$(PYTHON) bench/bench.py --build $(BUILD) $(BENCH_ARGS)
 
-$(BUILD)/bench/%: bench/%.c
+$(BUILD)/bench/%: bench/%.c bench/bench.h
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(Q)$(CC) -O2 -g -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -pthread -o $@ $< -luring

@@ -147,8 +147,7 @@ SHIM_EXPORT int setsockopt(int fd, int level, int name, const void *val,
 
 	shim_enter();
 	ret = shim_real.setsockopt(fd, level, name, val, len);
-	if ((level == SOL_SOCKET &&
-	     (name == SO_RCVLOWAT || name == SO_PEEK_OFF)) ||
+	if ((level == SOL_SOCKET && name == SO_RCVLOWAT) ||
 	    (level == IPPROTO_TCP && name == TCP_ULP))
 		shim_fd_forget(fd);
 	return ret;

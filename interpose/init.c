@@ -17,7 +17,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
@@ -28,7 +27,6 @@
 #include "sys.h"
 
 volatile int shim_ready;
-char *shim_unwritable;
 
 static struct shim_config config;
 static struct stat stderr_was;
@@ -98,8 +96,8 @@ static void open_stats(void)
 }
 
 /*
- * Valgrind does not see what the kernel writes for a ring, and complains of a
- * read into a byte that cannot be written.  It shows by what it preloads.
+ * Valgrind does not see what the kernel writes for a ring, and takes it for
+ * uninitialised.  It shows by what it preloads.
  */
 static bool under_valgrind(void)
 {
@@ -126,15 +124,6 @@ static int decide(void)
 	return under_valgrind() ? SHIM_VALGRIND : SHIM_RING;
 }
 
-static void map_unwritable(void)
-{
-	void *p = mmap(NULL, SHIM_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
-		       -1, 0);
-
-	if (p != MAP_FAILED)
-		shim_unwritable = p;
-}
-
 static void fork_prepare(void)
 {
 	/* File positions are about to be shared with a child. */
@@ -155,7 +144,6 @@ void shim_init(void)
 	shim_host_init();
 	shim_threads_init(&shim_libc_host);
 	shim_wait_on_ring = config.wait == SHIM_WAIT_RING;
-	map_unwritable();
 	open_stats();
 	pthread_atfork(fork_prepare, NULL, shim_threads_fork_child);
 	(void)at_quick_exit(shim_report);

@@ -14,9 +14,6 @@
 
 extern volatile int shim_ready;
 
-/* A byte that nothing can be written to; NULL if there was no memory for it. */
-extern char *shim_unwritable;
-
 /*
  * Set up: find libc's functions, read the environment, decide.  Called by the
  * constructor, and by the first call if that comes earlier.  Safe at any time

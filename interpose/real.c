@@ -96,7 +96,6 @@ struct shim_real shim_real = {
 };
 
 bool shim_stacked[SHIM_CALLS];
-__typeof__(&recv) shim_recv;
 
 /* A symbol that this libc does not have keeps what it had. */
 static void *next(const char *name, void *otherwise)
@@ -123,8 +122,9 @@ static int note_libc(struct dl_phdr_info *info, size_t size, void *arg)
 
 	(void)size;
 	name = name ? name + 1 : info->dlpi_name;
-	if (strncmp(name, "libc.so", 7) && strncmp(name, "libc-", 5) &&
-	    strncmp(name, "libpthread", 10))
+	if (strncmp(name, "libc.so", 7) != 0 &&
+	    strncmp(name, "libc-", 5) != 0 &&
+	    strncmp(name, "libpthread", 10) != 0)
 		return 0;
 	r->begin = UINTPTR_MAX;
 	for (i = 0; i < info->dlpi_phnum; i++) {
@@ -155,7 +155,6 @@ void shim_real_resolve(void)
 	unsigned found = 0;
 
 	dl_iterate_phdr(note_libc, &found);
-	shim_recv = (__typeof__(&recv))next("recv", NULL);
 #define SHIM_CALL_SYMBOL(symbol, call, raw) \
 	shim_real.symbol = next(#symbol, shim_real.symbol); \
 	if ((void *)shim_real.symbol != (void *)raw) \

@@ -59,9 +59,6 @@ extern struct shim_real shim_real;
 /* Another preloaded library serves this call below us. */
 extern bool shim_stacked[SHIM_CALLS];
 
-/* Not interposed: for waiting.  NULL until found. */
-extern __typeof__(&recv) shim_recv;
-
 /* Find them all.  Once, from shim_init(). */
 void shim_real_resolve(void);
 

@@ -4,7 +4,6 @@
 
 #include <poll.h>
 
-#include "fdtable.h"
 
 typedef ssize_t read_fn(int fd, void *buf, size_t n);
 typedef ssize_t write_fn(int fd, const void *buf, size_t n);
@@ -34,57 +33,6 @@ static ssize_t together(struct shim_outcome *o, enum shim_call call, ssize_t ret
 	return counted(call, (ssize_t)o->done + ret);
 }
 
-/*
- * Sleep in a read that takes nothing: see SHIM_AWAIT_READ.  libc's own functions
- * make it a cancellation point.  True: something is there to be read.
- */
-static bool await_read(const struct shim_outcome *o, int fd, ssize_t *ret,
-		       int saved)
-{
-	char peeked;
-	bool ready;
-
-	if (o->socket) {
-		*ret = shim_recv(fd, &peeked, 1, MSG_PEEK);
-		ready = *ret > 0;
-	} else {
-		*ret = shim_real.__read(fd, shim_unwritable, 1);
-		ready = *ret < 0 && errno == EFAULT;
-	}
-	if (ready)
-		errno = saved;
-	else if (*ret < 0 && errno == EAGAIN)
-		shim_fd_learn(fd, SHIM_FD_NONBLOCK);
-	return ready;
-}
-
-/* Wakings of which somebody else had the data, before we give up. */
-#define STOLEN 8
-
-/* Wait and read, on the ring, as often as need be.  True: @ret is the answer. */
-static bool await_and_read(struct shim_outcome *o, int fd, void *buf, size_t n,
-			   ssize_t *ret, int saved)
-{
-	int i;
-
-	for (i = 0; o->rest == SHIM_AWAIT_READ; i++) {
-		shim_count(o->thread, SHIM_CALL_READ, SHIM_COL_WAITS, 1);
-		o->route = SHIM_WAITED;
-		if (i == STOLEN || !shim_unwritable || !shim_recv) {
-			o->rest = SHIM_NATIVE;
-			return false;
-		}
-		if (!await_read(o, fd, ret, saved)) {
-			o->thread = shim_self;
-			shim_native_begin(o, SHIM_CALL_READ);
-			shim_native_end(SHIM_CALL_READ, *ret);
-			return true;
-		}
-		shim_call_read_awaited(o, fd, buf, n);
-	}
-	return false;
-}
-
 static ssize_t do_read(read_fn *real, int fd, void *buf, size_t n)
 {
 	struct shim_outcome o;
@@ -92,9 +40,6 @@ static ssize_t do_read(read_fn *real, int fd, void *buf, size_t n)
 	ssize_t ret;
 
 	shim_call_read(&o, fd, buf, n);
-	if (o.rest == SHIM_AWAIT_READ &&
-	    await_and_read(&o, fd, buf, n, &ret, saved))
-		return ret;
 	if (o.rest == SHIM_DONE)
 		return counted(SHIM_CALL_READ,
 			       shim_return(&o, SHIM_CALL_READ, o.res));

@@ -28,6 +28,12 @@ DIRECTIVES = ("Ring", "Requires", "Timeout", "Args")
 SOURCES = sorted((TOP / "tests" / "programs").glob("*.c"))
 
 
+# What docs/semantics.md says of SHIM_WAIT=ring, shown by the programs that are
+# about just that: the file that outlives its process, the descriptor that can be
+# seen, the handler that leaves by swapcontext.
+NOT_WAITING_ON_THE_RING = {"kill_blocked_strict", "outside_view", "nested_io", "jump_context"}
+
+
 def directives(source: Path) -> dict[str, str]:
     """The `Name: value` lines of the first comment of a source file."""
     comment = re.search(r"/\*.*?\*/", source.read_text(), re.DOTALL)
@@ -37,6 +43,25 @@ def directives(source: Path) -> dict[str, str]:
         if match and match[1] in DIRECTIVES:
             found[match[1]] = match[2]
     return found
+
+
+@pytest.mark.variants("ring")
+@pytest.mark.parametrize(
+    "source",
+    [source for source in SOURCES if source.stem not in NOT_WAITING_ON_THE_RING],
+    ids=lambda path: path.stem,
+)
+def test_waiting_on_the_ring(source: Path, harness: Harness) -> None:
+    """The same with SHIM_WAIT=ring: pending events, the cancel path, the eventfd."""
+    wants = directives(source)
+    if wants.get("Requires") == "root" and os.geteuid() != 0:
+        pytest.skip("requires root")
+    program = str(harness.build / "programs" / source.stem)
+    argv = [program, *shlex.split(wants.get("Args", ""))]
+    timeout = float(wants.get("Timeout", 30))
+    native = harness.run(Side.NATIVE, argv, timeout=timeout)
+    shim = harness.run(Side.SHIM, argv, env={"SHIM_WAIT": "ring"}, timeout=timeout)
+    assert native.text() == shim.text(), unified(native.text(), shim.text(), program)
 
 
 def preloads(source: Path) -> list[str]:
@@ -63,7 +88,9 @@ def test_program(source: Path, harness: Harness) -> None:
     if "Ring" in wants:
         ring_calls = wants["Ring"].split()
         assert set(ring_calls) <= set(CALLS), f"{source.name}: no such call in {ring_calls}"
-        stats, outcome = harness.stats(argv, timeout=timeout)
+        # Reads that wait are on the ring only where the wait is.
+        env = {} if source.stem in NOT_WAITING_ON_THE_RING else {"SHIM_WAIT": "ring"}
+        stats, outcome = harness.stats(argv, env=env, timeout=timeout)
         if harness.variant == "ring":
             idle = [call for call in ring_calls if stats.ring(call) == 0]
             assert not idle, f"never on the ring: {idle}\n{stats.text()}{outcome.text()}"

@@ -215,7 +215,7 @@ def test_sigpipe(sh: Callable[..., Outcome]) -> None:
         (trap '' PIPE; cat "$D/big") 2>message | head -n 1; echo "${PIPESTATUS[@]}"; cat message
         tail -n 2 "$D/big"; cat "$D/big" | tail -c 30; head -n -119998 "$D/big"
         seq 100000 | tail -n +99999
-        (echo 1; sleep 0.2; echo 2) >growing & tail -f --pid=$! -s 0.05 growing; wait
+        : >growing; (echo 1; sleep 0.2; echo 2) >>growing & tail -f --pid=$! -s 0.05 growing; wait
         """
     )
 

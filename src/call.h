@@ -25,7 +25,6 @@ struct shim_thread;
 enum shim_rest {
 	SHIM_DONE,        /* nothing: @res is the result */
 	SHIM_NATIVE,      /* the call, for what @done has left of the buffer */
-	SHIM_AWAIT_READ,  /* wait until there is something to read; call again */
 	SHIM_AWAIT_SPACE, /* wait until more can be written; call again */
 };
 
@@ -35,18 +34,10 @@ struct shim_outcome {
 	size_t done;                /* bytes that the ring has moved already */
 	enum shim_route route;
 	enum shim_rest rest;
-	bool socket;                /* SHIM_AWAIT_READ: of a stream socket */
 };
 
 /*
  * A length above the kernel's limit for one call goes native; see read(2).
- *
- * SHIM_AWAIT_READ: nothing has moved and nothing is pending.  The caller sleeps
- * in the program's own kind of read, but one that takes nothing: of a socket
- * with MSG_PEEK, of a pipe into a byte that cannot be written.  The kernel waits
- * exactly as it would have done (restarts, time-outs, O_NONBLOCK, cancellation),
- * and then has one byte, or fails with EFAULT, where there is something to
- * read.  Any other answer is the program's.
  *
  * SHIM_AWAIT_SPACE: a blocking write has moved @done bytes.  Natively it waits
  * for space and returns what it has moved as soon as a handler has run, with
@@ -54,9 +45,6 @@ struct shim_outcome {
  * ends, and then writes on, or returns @done.
  */
 void shim_call_read(struct shim_outcome *o, int fd, void *buf, size_t len);
-/* After SHIM_AWAIT_READ: something is there, unless somebody was faster. */
-void shim_call_read_awaited(struct shim_outcome *o, int fd, void *buf,
-			    size_t len);
 void shim_call_write(struct shim_outcome *o, int fd, const void *buf,
 		     size_t len);
 

@@ -2,8 +2,8 @@
 /*
  * Read and write.  The ring is asked with RWF_NOWAIT, which answers the same for
  * blocking and non-blocking descriptors without our knowing which it is.  A
- * call that would have to wait sleeps natively, with nothing pending (call.h),
- * and asks again; with SHIM_WAIT=ring it sleeps with its event pending.
+ * call that has to wait is made natively, so that nothing is ever pending while
+ * its thread sleeps; with SHIM_WAIT=ring it sleeps with its event pending.
  */
 #include "call_internal.h"
 
@@ -138,7 +138,6 @@ struct rw {
 	uint32_t len;
 	bool write;
 	bool rest;    /* of a write that has moved a part already */
-	bool awaited; /* a read that has waited already */
 };
 
 static struct shim_slot *rw_slot(const struct rw *c, size_t from, int rw_flags)
@@ -148,7 +147,8 @@ static struct shim_slot *rw_slot(const struct rw *c, size_t from, int rw_flags)
 
 	if (!slot)
 		return NULL;
-	if (c->write && c->info.kind == SHIM_FD_STREAM && (c->rest || from))
+	/* Of a socket the cheaper operation; it never raises SIGPIPE. */
+	if (c->write && c->info.kind == SHIM_FD_STREAM)
 		shim_send_event(&slot->event.rw, c->fd, c->buf + from, len,
 				MSG_NOSIGNAL |
 				(rw_flags & RWF_NOWAIT ? MSG_DONTWAIT : 0));
@@ -166,7 +166,9 @@ static void rw_result(struct rw *c, long res)
 {
 	if (res == -EFAULT)
 		res = shim_fault_or_badf(c->fd, c->write ? O_WRONLY : O_RDONLY);
-	if (shim_only_ring(res))
+	/* A second write gives the same error, and the signal with it. */
+	if (shim_only_ring(res) ||
+	    (res == -EPIPE && c->info.kind == SHIM_FD_STREAM && !c->rest))
 		shim_native_route(c->o, SHIM_RETRY);
 	else
 		shim_ring_result(c->o, res);
@@ -252,51 +254,37 @@ static void wait_on_ring(struct rw *c)
 		rw_result(c, slot->res);
 }
 
-static void await_read(struct rw *c)
+/* A call that has to wait does so natively, with nothing pending. */
+static void wait_natively(struct rw *c)
 {
-	struct shim_thread *t = c->o->thread;
-
-	t->waited_fd = c->fd;
-	c->o->rest = SHIM_AWAIT_READ;
-	c->o->route = SHIM_RING;
-	c->o->socket = c->info.kind == SHIM_FD_STREAM;
+	if (!c->write)
+		c->o->thread->waited_fd = c->fd;
+	shim_native_route(c->o, c->write ? SHIM_SPACE : SHIM_WAITED);
 }
 
 /*
  * Reads of a descriptor that had to wait the last time mostly have to again, as
- * in a request-reply loop: then asking the ring first is in vain, and the read
- * is better awaited at once.  Every eighth asks all the same.
+ * in a request-reply loop: asking the ring first would be in vain.  Every eighth
+ * asks all the same.
  */
 static bool will_wait(const struct rw *c)
 {
 	struct shim_thread *t = c->o->thread;
 
-	return !c->write && !c->awaited && !shim_wait_on_ring &&
-	       t->waited_fd == c->fd && ++t->waited % 8 &&
-	       (c->info.kind == SHIM_FD_STREAM ||
-		c->info.kind == SHIM_FD_PIPE) &&
+	return !c->write && t->waited_fd == c->fd && !shim_wait_on_ring &&
+	       ++t->waited % 8 && c->info.kind != SHIM_FD_REGULAR &&
 	       !(c->info.flags & SHIM_FD_NONBLOCK);
 }
 
-/*
- * Nothing there, or no space.  A descriptor that had O_NONBLOCK before is asked
- * whether it still has; for another the native wait will say so.
- */
+/* Nothing there, or no space. */
 static void would_wait(struct rw *c)
 {
-	if (shim_wait_on_ring) {
+	if (shim_wait_on_ring)
 		wait_on_ring(c);
-	} else if (c->info.flags & SHIM_FD_NONBLOCK && nonblock(c)) {
+	else if (nonblock(c))
 		shim_ring_result(c->o, -EAGAIN);
-	} else if (c->write || c->info.kind == SHIM_FD_EVENTFD) {
-		if (nonblock(c))
-			shim_ring_result(c->o, -EAGAIN);
-		else
-			shim_native_route(c->o, c->write ? SHIM_SPACE :
-					  SHIM_KIND);
-	} else {
-		await_read(c);
-	}
+	else
+		wait_natively(c);
 }
 
 /* A regular file gave less than was asked for, without waiting. */
@@ -324,8 +312,7 @@ static void ring_rw(struct rw *c)
 	if (ret == SHIM_PENDING)
 		shim_driver_finish(c->d, slot);
 	ret = slot->res;
-	if (ret > 0 && !c->write && !c->awaited &&
-	    c->o->thread->waited_fd == c->fd)
+	if (ret > 0 && !c->write && c->o->thread->waited_fd == c->fd)
 		c->o->thread->waited_fd = -1;
 	if (ret == -EOPNOTSUPP) {
 		shim_fd_learn(c->fd, SHIM_FD_NO_NOWAIT);
@@ -371,7 +358,7 @@ static void call_rw(struct rw *c, struct shim_outcome *o, int fd, size_t len)
 		if (!c->rest && may_split(c))
 			o->route = SHIM_MAY_SPLIT;
 		else if (will_wait(c))
-			await_read(c);
+			o->route = SHIM_WAITED;
 		else
 			ring_rw(c);
 	}
@@ -381,14 +368,6 @@ static void call_rw(struct rw *c, struct shim_outcome *o, int fd, size_t len)
 void shim_call_read(struct shim_outcome *o, int fd, void *buf, size_t len)
 {
 	struct rw c = { .buf = buf };
-
-	call_rw(&c, o, fd, len);
-}
-
-void shim_call_read_awaited(struct shim_outcome *o, int fd, void *buf,
-			    size_t len)
-{
-	struct rw c = { .buf = buf, .awaited = true };
 
 	call_rw(&c, o, fd, len);
 }

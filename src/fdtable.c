@@ -149,11 +149,6 @@ static void classify_socket(int fd, union entry *e)
 		e->kind = SHIM_FD_OTHER;
 		return;
 	}
-	/* A peek would move the offset that the program peeks at. */
-	if (option(fd, SO_PEEK_OFF) >= 0) {
-		e->kind = SHIM_FD_OTHER;
-		return;
-	}
 	e->kind = SHIM_FD_STREAM;
 	if (option(fd, SO_RCVLOWAT) != 1)
 		e->flags |= SHIM_FD_LOWAT;

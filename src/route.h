@@ -49,8 +49,7 @@ enum shim_route {
 	SHIM_WORKER,          /* would be moved to a kernel worker thread */
 	SHIM_CREATE,          /* O_CREAT, O_TRUNC, O_TMPFILE, unknown flags */
 	SHIM_SPECIAL_PATH,    /* below /dev, /proc or /sys; a device, a FIFO */
-	SHIM_WAITED,          /* the wait itself was the answer: end of file,
-				 an error, EINTR, a time-out */
+	SHIM_WAITED,          /* a read that waits */
 	SHIM_SPACE,           /* a write that waits for space */
 	SHIM_MAY_SPLIT,       /* a blocking write that may move a part first */
 	SHIM_NO_FD,           /* no descriptor left for a wait on the ring */

@@ -6,7 +6,6 @@
  * full fd table (RLIMIT_NOFILE) still reads.  A wait that borrows an fd shows
  * here.
  *
- * Ring: read
  */
 #include <sys/resource.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * See support.h.  The waits here are on facts (a thread's state in /proc), not
- * on times, so that the tests are as sure on a loaded machine as on an idle one.
+ * on times, so that a loaded machine makes the tests slower and not unsure.
  */
 #include "support.h"
 

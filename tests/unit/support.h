@@ -56,7 +56,8 @@ _Noreturn void fail_at(const char *file, int line, const char *fmt, ...)
 	do { \
 		long long check_a = (long long)(a), check_b = (long long)(b); \
 		if (check_a != check_b) \
-			fail_at(__FILE__, __LINE__, "%s is %lld, not %lld (%s)", \
+			fail_at(__FILE__, __LINE__, \
+				"%s is %lld, not %lld (%s)", \
 				#a, check_a, check_b, #b); \
 	} while (0)
 

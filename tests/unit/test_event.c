@@ -12,14 +12,16 @@
 static struct rig rig;
 static char buf[64], other[64];
 
-/* Submit what is in @slot; all of these complete inline. */
+/*
+ * Submit what is in @slot.  None of these waits, but the kernel posts the CQE
+ * of some failed writes, and of a connect, only when it is asked for events.
+ */
 static int result(struct shim_slot *slot)
 {
 	int ret = shim_driver_submit(&rig.d, slot);
 
 	if (ret == SHIM_PENDING)
-		fail_at(__FILE__, __LINE__, "%s is pending",
-			slot->event.ev.ops->name);
+		shim_driver_finish(&rig.d, slot);
 	return ret < 0 ? ret : slot->res;
 }
 
@@ -105,8 +107,8 @@ static void open_same(enum shim_ring_form form)
 			close(want);
 		}
 		got = ring_open(AT_FDCWD, t[i].path, t[i].flags);
-		/* Not in the cache, on a very busy machine: nothing moved. */
-		if (got == -EAGAIN && want == -ENOENT)
+		/* Not decided by the cache alone: nothing has happened. */
+		if (got == -EAGAIN && want < 0)
 			continue;
 		CHECK_EQ(got, want);
 		if (got >= 0) {

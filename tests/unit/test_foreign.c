@@ -219,24 +219,35 @@ static void frozen_during_interruptible(enum shim_ring_form form)
 		CHECK(!ret && slot->res == 3 && !memcmp(buf, "abc", 3));
 }
 
+static void act_write_then_look(struct later *l)
+{
+	act_write(l);
+	sleep_ms(100);
+	check_untouched();
+}
+
 /*
  * The filter was refused, and the rings are used again.  The call that was told
  * to go native has returned long since, and its buffer is somebody else's.
  */
 static void thawed(enum shim_ring_form form)
 {
+	struct later l = { .r = &rig, .act = act_write_then_look, .nth = 2,
+			   .text = "next" };
+	char fresh[16] = "";
+
 	CHECK_EQ(frozen_wait(form), -EPERM);
 	shim_rings_freeze(false);
 	rig.before_sleep = NULL;
-	rig.d.phase = SHIM_PHASE_IDLE;
 	/* The native call takes what was there; then the next piece comes. */
 	check_pipe_holds(p[0], "abc");
-	CHECK_EQ(write(p[1], "next", 4), 4);
+	l.fd = p[1];
+	act_later(&l);
 	rig.d.phase = SHIM_PHASE_BUSY;
-	CHECK_EQ(shim_driver_wait(&rig.d, take_read(&rig, p[0],
-						    (char[16]){ 0 }, 16),
+	CHECK_EQ(shim_driver_wait(&rig.d, take_read(&rig, p[0], fresh, 16),
 				  false), 0);
-	check_untouched();
+	act_done(&l);
+	CHECK(!strcmp(fresh, "next"));
 	check_works(&rig);
 }
 

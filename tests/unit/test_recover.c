@@ -183,7 +183,7 @@ static void completed_not_reaped(void)
 	rig.d.phase = SHIM_PHASE_BUSY;
 }
 
-/* The kernel has finished with it, its caller has gone: who frees the buffer? */
+/* The kernel has done with it, its caller has gone: who frees the buffer? */
 static void completed_owned(enum shim_ring_form form)
 {
 	setup(form);

@@ -56,6 +56,13 @@ static void check_untouched(void)
 	CHECK(!memcmp(buf, zeros, sizeof(buf)));
 }
 
+static int wait_for_read(void)
+{
+	struct shim_slot *slot = take_read(&rig, p[0], buf, sizeof(buf));
+
+	return shim_driver_wait(&rig.d, slot, false);
+}
+
 /* submit */
 
 static void inline_read(enum shim_ring_form form)
@@ -280,8 +287,7 @@ static void eintr_cancels(enum shim_ring_form form)
 	setup(form);
 	l = kicked(counting, 0);
 	act_later(&l);
-	CHECK_EQ(shim_driver_wait(&rig.d, take_read(&rig, p[0], buf, 16), false),
-		 -EINTR);
+	CHECK_EQ(wait_for_read(), -EINTR);
 	act_done(&l);
 	CHECK_EQ(atomic_load(&handled), 1);
 	CHECK_EQ(rig.notes[SHIM_NOTE_CANCEL], 1);
@@ -299,8 +305,7 @@ static void eintr_keeps_data(enum shim_ring_form form)
 	setup(form);
 	l = kicked(writing, 0);
 	act_later(&l);
-	CHECK_EQ(shim_driver_wait(&rig.d, take_read(&rig, p[0], buf, 16), false),
-		 -EINTR);
+	CHECK_EQ(wait_for_read(), -EINTR);
 	act_done(&l);
 	check_untouched();
 	check_pipe_holds(p[0], "abc");
@@ -573,8 +578,7 @@ static void retire_then_eintr(enum shim_ring_form form)
 	setup(form);
 	l = kicked(retiring, 0);
 	act_later(&l);
-	CHECK_EQ(shim_driver_wait(&rig.d, take_read(&rig, p[0], buf, 16), false),
-		 -EINTR);
+	CHECK_EQ(wait_for_read(), -EINTR);
 	act_done(&l);
 	check_untouched();
 	check_pipe_holds(p[0], "abc");
