@@ -98,6 +98,17 @@ static void flush_line(struct line *l, int fd)
 	l->len = 0;
 }
 
+static bool any(const uint64_t *counts)
+{
+	unsigned i;
+
+	for (i = 0; i < SHIM_CALLS * SHIM_COLUMNS; i++) {
+		if (counts[i])
+			return true;
+	}
+	return false;
+}
+
 void shim_counters_print(int fd)
 {
 	struct line l = { .len = 0 };
@@ -105,6 +116,8 @@ void shim_counters_print(int fd)
 	shim_counts sum;
 
 	shim_counters_sum(sum);
+	if (!any(&sum[0][0]))
+		return;
 	put_text(&l, "# libshim " SHIM_VERSION " pid ");
 	put_number(&l, (uint64_t)shim_sys_getpid());
 	put_text(&l, ": call, route, count");

@@ -16,12 +16,16 @@
 #define LINE 64UL
 #define NAME 8U     /* the call, padded; claimed as one word */
 #define DIGITS 40U  /* two words of eight digits */
-#define LINES 128UL
+#define LINES 256UL
 #define SIZE (LINE * LINES)
+#define PATIENCE 100000
 
 static const char header[] =
 	"# libshim counters: call, route, count (summed over processes)";
 static const char blank[NAME + 1] = "        ";
+static const char taken[NAME + 1] = "........"; /* while it is being filled */
+
+_Static_assert(SHIM_CALLS * SHIM_COLUMNS < LINES, "a line for every counter");
 
 volatile bool shim_counters_file;
 static char *map;
@@ -69,28 +73,51 @@ static void full_name(char *name, unsigned column)
 	memcpy(name, s, strlen(s));
 }
 
+/*
+ * The first word of a line, once its owner has filled it.  Whoever interrupted
+ * the owner, or outlived it, does not wait for ever.
+ */
+static uint64_t first_word(char *line)
+{
+	_Atomic uint64_t *word = (_Atomic uint64_t *)(void *)line;
+	int i;
+
+	for (i = 0; i < PATIENCE; i++) {
+		if (atomic_load(word) != word_of(taken))
+			break;
+	}
+	return atomic_load(word);
+}
+
+static bool claim_line(char *line)
+{
+	uint64_t free = word_of(blank);
+
+	return atomic_compare_exchange_strong((_Atomic uint64_t *)(void *)line,
+					      &free, word_of(taken));
+}
+
 /* Find the line of a counter, or make it. */
 static char *find_line(enum shim_call call, unsigned column)
 {
 	const char *s = shim_call_name(call);
 	char name[NAME + 1], route[DIGITS - NAME], *line;
-	uint64_t want, seen;
-	unsigned i;
+	unsigned long i;
 
 	memcpy(name, blank, NAME);
 	memcpy(name, s, strlen(s));
 	full_name(route, column);
-	want = word_of(name);
 	for (i = 1; i < LINES; i++) {
 		line = map + i * LINE;
-		seen = word_of(blank);
-		if (atomic_compare_exchange_strong(
-			    (_Atomic uint64_t *)(void *)line, &seen, want)) {
+		if (claim_line(line)) {
 			memset(line + DIGITS, '0', 16);
 			memcpy(line + NAME, route, sizeof(route));
+			atomic_store((_Atomic uint64_t *)(void *)line,
+				     word_of(name));
 			return line;
 		}
-		if (seen == want && !memcmp(line + NAME, route, sizeof(route)))
+		if (first_word(line) == word_of(name) &&
+		    !memcmp(line + NAME, route, sizeof(route)))
 			return line;
 	}
 	return NULL;

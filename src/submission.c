@@ -48,20 +48,20 @@ int shim_driver_init(struct shim_driver *d, void *memory,
  */
 static void reap(struct shim_driver *d)
 {
-	uint64_t never_seen = SHIM_NOBODY;
+	uint64_t never_seen[SHIM_SLOTS];
 	struct io_uring_cqe cqe;
+	unsigned n = 0;
 
 	while (shim_ring_reap(&d->ring, &cqe)) {
-		if (cqe.user_data & CANCEL_OF) {
-			if (cqe.res == -ENOENT)
-				never_seen = cqe.user_data & ~CANCEL_OF;
-		} else if (cqe.user_data != SHIM_NOBODY) {
+		if (!(cqe.user_data & CANCEL_OF))
 			shim_slot_complete(&d->completions, cqe.user_data,
 					   cqe.res);
-		}
+		else if (cqe.res == -ENOENT && n < SHIM_SLOTS)
+			never_seen[n++] = cqe.user_data & ~CANCEL_OF;
 	}
-	if (never_seen != SHIM_NOBODY)
-		shim_slot_complete(&d->completions, never_seen, -ECANCELED);
+	while (n)
+		shim_slot_complete(&d->completions, never_seen[--n],
+				   -ECANCELED);
 }
 
 /* Put the SQE of @ev in the queue. */
@@ -86,23 +86,27 @@ static void queue_cancel(struct shim_driver *d, const struct shim_slot *slot)
 	queue(d, &cancel.ev, shim_slot_user_data(slot) | CANCEL_OF);
 }
 
+/*
+ * From here on the number may be anybody's, as soon as the kernel has taken the
+ * SQE; whether it has is what the queue tells, should a jump come in between.
+ */
 static void queue_close_efd(struct shim_driver *d)
 {
 	struct shim_close_event close;
 
 	if (d->efd < 0)
 		return;
+	if (!d->closing)
+		shim_parked_forget(d->efd);
+	d->closing = true;
 	shim_close_event(&close, d->efd);
 	queue(d, &close.ev, SHIM_NOBODY);
 }
 
-/* After the enter, not before: a jump in between takes the close back. */
 static void efd_closed(struct shim_driver *d)
 {
-	if (d->efd < 0)
-		return;
-	shim_parked_forget(d->efd);
 	d->efd = -1;
+	d->closing = false;
 }
 
 /* Does the slot still wait for its CQE? */
@@ -158,10 +162,15 @@ fail:
 	return ret;
 }
 
+static void take_back(struct shim_driver *d, const struct shim_slot *but);
+
 int shim_driver_submit(struct shim_driver *d, struct shim_slot *slot)
 {
-	int ret = submit(d, slot, 0);
+	int ret;
 
+	if (__builtin_expect(d->left, 0))
+		take_back(d, slot);
+	ret = submit(d, slot, 0);
 	if (!ret)
 		shim_slot_release(slot);
 	return ret;
@@ -199,8 +208,8 @@ static int park(struct shim_driver *d, struct shim_slot *slot, bool pending)
 	}
 out:
 	if (ret != SHIM_PENDING && d->efd >= 0) {
-		shim_sys_close(d->efd);
 		shim_parked_forget(d->efd);
+		shim_sys_close(d->efd);
 		d->efd = -1;
 	}
 	shim_sys_sigmask(&mask, NULL);
@@ -250,8 +259,11 @@ static void gone(void *arg)
 		shim_driver_recover(w->d);
 }
 
-static void wait_begin(struct wait *w, struct shim_driver *d)
+static void wait_begin(struct wait *w, struct shim_driver *d,
+		       const struct shim_slot *slot)
 {
+	if (d->left)
+		take_back(d, slot);
 	w->d = d;
 	w->ticket = ++d->ticket;
 	d->host->note(d, SHIM_NOTE_WAIT);
@@ -282,6 +294,7 @@ static int look(struct shim_driver *d, struct shim_slot *slot, int slept)
 {
 	if (slept == -EBADF) {
 		/* Closed behind our back: the number is not ours any more. */
+		shim_parked_forget(d->efd);
 		efd_closed(d);
 	}
 	queue_close_efd(d);
@@ -303,7 +316,7 @@ int shim_driver_wait(struct shim_driver *d, struct shim_slot *slot,
 	struct wait w;
 	int ret;
 
-	wait_begin(&w, d);
+	wait_begin(&w, d, slot);
 	for (;;) {
 		ret = park(d, slot, pending);
 		if (ret != SHIM_PENDING)
@@ -311,8 +324,10 @@ int shim_driver_wait(struct shim_driver *d, struct shim_slot *slot,
 		ret = sleep_parked(&w);
 		if (ret == -EOWNERDEAD || ret == -ESTALE)
 			return ret;
-		if (frozen)
+		if (frozen) {
+			d->left = true;
 			return -EPERM;
+		}
 		if (ret == -EINTR) {
 			ret = cancel(d, slot);
 			break;
@@ -355,21 +370,23 @@ int shim_driver_wait_interruptible(struct shim_driver *d,
 	struct wait w;
 	int ret;
 
-	wait_begin(&w, d);
+	wait_begin(&w, d, slot);
 	d->retired = false;
 	ret = submit(d, slot, IORING_ENTER_GETEVENTS);
 	while (ret == SHIM_PENDING) {
 		ret = enter_parked(&w);
 		if (ret == -EOWNERDEAD)
 			return ret;
-		if (frozen)
-			return -EPERM;
 		reap(d);
-		if (slot->state == SHIM_SLOT_DONE && slot->res != -ECANCELED) {
+		if (slot->state == SHIM_SLOT_DONE &&
+		    (slot->res != -ECANCELED || !d->retired)) {
 			ret = 0;
+		} else if (frozen) {
+			d->left = true;
+			return -EPERM;
 		} else if (ret < 0) {
 			ret = cancel(d, slot);
-		} else if (slot->state == SHIM_SLOT_DONE && d->retired) {
+		} else if (slot->state == SHIM_SLOT_DONE) {
 			d->retired = false;
 			slot->state = SHIM_SLOT_SUBMITTED;
 			slot->generation++;
@@ -421,22 +438,37 @@ static void abandon(struct shim_driver *d, struct shim_slot *slot)
 	queue_cancel(d, slot);
 }
 
-void shim_driver_recover(struct shim_driver *d)
+/* A result that nobody will look at: what comes with it is dropped now. */
+static void discard(struct shim_slot *slot)
+{
+	struct shim_cancellation c = { 0 };
+
+	slot->event.ev.ops->cancel(&slot->event.ev, &c);
+	shim_slot_release(slot);
+	if (c.drop)
+		c.drop(&c, slot->res);
+}
+
+/* Take back all that is queued, pending or done, but for one slot. */
+static void take_back(struct shim_driver *d, const struct shim_slot *but)
 {
 	struct shim_slot *slot;
 	unsigned i;
 
-	d->phase = SHIM_PHASE_BUSY;
 	if (frozen)
-		goto out;
+		return;
+	if (d->closing && !shim_ring_queued(&d->ring))
+		efd_closed(d);
 	shim_ring_rollback(&d->ring);
 	reap(d);
 	for (i = 0; i < SHIM_SLOTS; i++) {
 		slot = &d->completions.slots[i];
+		if (slot == but)
+			continue;
 		if (slot->state == SHIM_SLOT_SUBMITTED)
 			abandon(d, slot);
 		else if (slot->state == SHIM_SLOT_DONE)
-			shim_slot_release(slot);
+			discard(slot);
 	}
 	queue_close_efd(d);
 	for (i = 0; i < SHIM_SLOTS; i++) {
@@ -448,7 +480,15 @@ void shim_driver_recover(struct shim_driver *d)
 		shim_ring_enter(&d->ring, 0, IORING_ENTER_GETEVENTS);
 	efd_closed(d);
 	reap(d);
-out:
+	d->left = false;
+}
+
+void shim_driver_recover(struct shim_driver *d)
+{
+	d->phase = SHIM_PHASE_BUSY;
+	if (frozen)
+		d->left = true;
+	take_back(d, NULL);
 	d->ticket++;
 	d->phase = SHIM_PHASE_IDLE;
 }

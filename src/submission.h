@@ -71,7 +71,9 @@ struct shim_driver {
 	struct shim_completions completions;
 	volatile int phase;
 	volatile int efd;            /* the eventfd while PARKED, or -1 */
+	volatile bool closing;       /* its close is queued, or done */
 	volatile bool retired;       /* a nested call cancelled the pending one */
+	volatile bool left;          /* an event was left pending: frozen rings */
 	uint64_t ticket;             /* of the wait that is going on */
 	volatile uintptr_t frame;    /* of the outermost call in progress */
 	const struct shim_host *host;
@@ -100,7 +102,8 @@ int shim_driver_submit(struct shim_driver *d, struct shim_slot *slot);
  *    -EINTR        a handler without SA_RESTART ran; cancelled, nothing moved
  *    -EOWNERDEAD   this is a forked child now; the event is the parent's
  *    -ESTALE       the same, and a handler without SA_RESTART ran
- *    -EPERM        rings are frozen (shim_rings_freeze)
+ *    -EPERM        rings are frozen (shim_rings_freeze); the event stays as
+ *                  it is, and is taken back if they are ever used again
  *    other -errno  not waited (no descriptor for the eventfd); nothing moved
  * In all but those two the slot is free again.  Cancellation point; cancels
  * and reaps when the thread is cancelled here.

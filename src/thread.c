@@ -35,8 +35,7 @@ static const struct shim_host *host;
 static _Atomic(struct block *) chunks[MAX_CHUNKS];
 static atomic_uint used;        /* blocks ever claimed, from the first on */
 static atomic_int free_blocks;
-static atomic_uint sweep_at;    /* look for dead owners at so many claims */
-static atomic_uint claims;
+static atomic_uint alive_then;  /* blocks that the last sweep left alone */
 static atomic_int ring_denied;  /* for ever: EPERM, ENOSYS, EINVAL */
 
 /* One page that a forked child finds zero, and a vfork child does not. */
@@ -106,7 +105,7 @@ static void sweep(int tid)
 							&owner, 0))
 			atomic_fetch_add(&free_blocks, 1);
 	}
-	atomic_store(&sweep_at, atomic_load(&claims) + alive_blocks / 2 + 1);
+	atomic_store(&alive_then, alive_blocks);
 }
 
 static struct block *free_block(int tid)
@@ -158,7 +157,8 @@ static struct block *claim(int tid)
 	struct block *b = free_block(tid);
 	struct shim_thread *t;
 
-	if (!b && atomic_fetch_add(&claims, 1) >= atomic_load(&sweep_at)) {
+	/* Twice as many as there were alive: time to look again. */
+	if (!b && atomic_load(&used) >= 2 * atomic_load(&alive_then)) {
 		sweep(tid);
 		b = free_block(tid);
 	}
@@ -299,6 +299,7 @@ void shim_thread_refused(struct shim_thread *t)
 		/* The program unregistered our ring: this thread goes on
 		 * without one. */
 		t->no_ring = 1;
+		t->driver.phase = SHIM_PHASE_NONE;
 		return;
 	}
 	if (!atomic_load(alive))
@@ -344,8 +345,7 @@ void shim_threads_fork_child(void)
 	}
 	shim_self = NULL;
 	atomic_store(&free_blocks, (int)n);
-	atomic_store(&claims, 0);
-	atomic_store(&sweep_at, 0);
+	atomic_store(&alive_then, 0);
 	if (alive)
 		atomic_store(alive, 1);
 	shim_parked_fork_child();
