@@ -25,7 +25,8 @@ static const char header[] =
 static const char blank[NAME + 1] = "        ";
 static const char taken[NAME + 1] = "........"; /* while it is being filled */
 
-_Static_assert(SHIM_CALLS * SHIM_COLUMNS < LINES, "a line for every counter");
+_Static_assert(sizeof(shim_counts) / sizeof(uint64_t) < LINES,
+	       "a line for every counter");
 
 volatile bool shim_counters_file;
 static char *map;
