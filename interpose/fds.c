@@ -135,7 +135,7 @@ SHIM_EXPORT int eventfd(unsigned count, int flags)
 
 	shim_enter();
 	fd = shim_real.eventfd(count, flags);
-	if (fd >= 0 && shim_native == SHIM_RING)
+	if (fd >= 0 && shim_may_remember())
 		shim_fd_opened(fd, SHIM_FD_EVENTFD);
 	return fd;
 }

@@ -32,6 +32,7 @@ static struct shim_config config;
 static struct stat stderr_was;
 static bool report_done;
 static int report_fd = -1;
+static int report_pid;
 
 static void say(const char *const *parts)
 {
@@ -82,6 +83,7 @@ static void open_stats(void)
 		if (shim_sys_fstat(2, &stderr_was))
 			stderr_was.st_ino = 0;
 		report_fd = 2;
+		report_pid = shim_sys_getpid();
 		return;
 	}
 	ret = shim_counters_open(config.stats);
@@ -130,6 +132,14 @@ static void fork_prepare(void)
 	shim_fds_forget_all();
 }
 
+void shim_fork_child(void)
+{
+	shim_threads_fork_child();
+	report_done = false;
+	if (report_fd >= 0)
+		report_pid = shim_sys_getpid();
+}
+
 void shim_init(void)
 {
 	static atomic_int once;
@@ -145,7 +155,7 @@ void shim_init(void)
 	shim_threads_init(&shim_libc_host);
 	shim_wait_on_ring = config.wait == SHIM_WAIT_RING;
 	open_stats();
-	pthread_atfork(fork_prepare, NULL, shim_threads_fork_child);
+	pthread_atfork(fork_prepare, NULL, shim_fork_child);
 	(void)at_quick_exit(shim_report);
 	shim_native = decide();
 	shim_ready = 1;
@@ -165,21 +175,22 @@ __attribute__((constructor)) static void constructor(void)
 }
 
 /*
- * The descriptor may be another file by now, and a filter may kill for a
- * write; a report is not worth either.
+ * The descriptor may be another file by now, which no report belongs into.  (In
+ * a sandbox there is none either: a filter may kill for the write.)
  */
 static bool stderr_is_the_same(void)
 {
 	struct stat st = { 0 };
 
-	return !shim_rings_frozen() && stderr_was.st_ino &&
-	       !shim_sys_fstat(report_fd, &st) && st.st_ino == stderr_was.st_ino &&
-	       st.st_dev == stderr_was.st_dev;
+	return stderr_was.st_ino && !shim_sys_fstat(report_fd, &st) &&
+	       st.st_ino == stderr_was.st_ino && st.st_dev == stderr_was.st_dev;
 }
 
 void shim_report(void)
 {
-	if (report_fd < 0 || report_done || !stderr_is_the_same())
+	/* Another pid: a vfork child, whose report is its parent's to make. */
+	if (report_fd < 0 || report_done || shim_rings_frozen() ||
+	    shim_sys_getpid() != report_pid || !stderr_is_the_same())
 		return;
 	report_done = true;
 	shim_counters_print(report_fd);
@@ -193,7 +204,7 @@ void shim_stderr_closing(void)
 {
 	int fd;
 
-	if (report_fd != 2 || !stderr_is_the_same())
+	if (report_fd != 2 || shim_rings_frozen() || !stderr_is_the_same())
 		return;
 	fd = shim_sys_fcntl(2, F_DUPFD_CLOEXEC, 512);
 	if (fd < 0)

@@ -24,6 +24,9 @@ void shim_init(void);
 /* Print the report, if one was asked for.  Once. */
 void shim_report(void);
 
+/* This is a forked child. */
+void shim_fork_child(void);
+
 /* The program closes its stderr stream. */
 void shim_stderr_closing(void);
 
@@ -59,6 +62,16 @@ static inline enum shim_route shim_enter_call(enum shim_call call)
 	if (!__libc_single_threaded)
 		pthread_testcancel();
 	return shim_stacked_route(call);
+}
+
+/*
+ * May what is learned of a new descriptor be remembered?  Not in a handler that
+ * interrupted a call, nor in a vfork child, whose descriptors are not those of
+ * the process that it shares memory with.
+ */
+static inline bool shim_may_remember(void)
+{
+	return shim_self && shim_self->driver.phase == SHIM_PHASE_IDLE;
 }
 
 /* The block in which a native call is counted, or NULL. */

@@ -32,7 +32,7 @@ static int native(const struct how *h)
 	else
 		fd = (*h->openat)(h->dirfd, h->path, h->flags, h->mode);
 	/* Direct I/O leaves us before the call returns: not asked of a ring. */
-	if (fd >= 0 && shim_native == SHIM_RING &&
+	if (fd >= 0 && shim_may_remember() &&
 	    !(h->flags & (O_DIRECT | O_PATH)))
 		shim_fd_opened(fd, SHIM_FD_UNKNOWN);
 	return fd;
@@ -195,7 +195,7 @@ static int do_creat(int (*const *real)(const char *, mode_t), const char *path,
 		o.route = SHIM_CREATE;
 	shim_native_begin(&o, SHIM_CALL_CREAT);
 	ret = (*real)(path, mode);
-	if (ret >= 0 && shim_native == SHIM_RING)
+	if (ret >= 0 && shim_may_remember())
 		shim_fd_opened(ret, SHIM_FD_UNKNOWN);
 	shim_native_end(SHIM_CALL_CREAT, ret);
 	return ret;

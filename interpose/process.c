@@ -20,7 +20,7 @@ SHIM_EXPORT pid_t _Fork(void)
 	shim_fds_forget_all();
 	pid = shim_real._Fork();
 	if (!pid)
-		shim_threads_fork_child();
+		shim_fork_child();
 	return pid;
 }
 

@@ -16,8 +16,9 @@ static ssize_t counted(enum shim_call call, ssize_t ret)
 }
 
 /*
- * Of a call that the ring has moved a part of the native rest may fail or be
- * empty; what was moved is the result then, as it is natively.
+ * Of a call that the ring has moved a part the native rest may fail or be
+ * empty; what was moved is the result then, as it is natively.  A rest that is
+ * empty was the end of the file: all that there was came from the ring.
  */
 static ssize_t together(struct shim_outcome *o, enum shim_call call, ssize_t ret,
 			int saved)
@@ -26,6 +27,9 @@ static ssize_t together(struct shim_outcome *o, enum shim_call call, ssize_t ret
 		shim_native_end(call, ret);
 		return counted(call, ret);
 	}
+	if (!ret)
+		o->route = SHIM_RING;
+	shim_native_begin(o, call);
 	if (ret < 0) {
 		errno = saved;
 		ret = 0;
@@ -43,7 +47,8 @@ static ssize_t do_read(read_fn *real, int fd, void *buf, size_t n)
 	if (o.rest == SHIM_DONE)
 		return counted(SHIM_CALL_READ,
 			       shim_return(&o, SHIM_CALL_READ, o.res));
-	shim_native_begin(&o, SHIM_CALL_READ);
+	if (!o.done)
+		shim_native_begin(&o, SHIM_CALL_READ);
 	ret = real(fd, (char *)buf + o.done, n - o.done);
 	return together(&o, SHIM_CALL_READ, ret, saved);
 }
@@ -94,7 +99,8 @@ static ssize_t do_write(write_fn *real, int fd, const void *buf, size_t n)
 	if (o.rest == SHIM_AWAIT_SPACE)
 		return counted(SHIM_CALL_WRITE,
 			       write_on(&o, fd, buf, n, saved));
-	shim_native_begin(&o, SHIM_CALL_WRITE);
+	if (!o.done)
+		shim_native_begin(&o, SHIM_CALL_WRITE);
 	ret = real(fd, (const char *)buf + o.done, n - o.done);
 	return together(&o, SHIM_CALL_WRITE, ret, saved);
 }
