@@ -88,11 +88,18 @@ $(BUILD)/deny_uring: tests/deny/deny_uring.c
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -static -o $@ $<
 
 # Unit tests are linked with the core alone: it is usable without interposition.
-UNIT_CFLAGS := $(SHIM_CFLAGS) $(SANITIZE) -O1
-$(BUILD)/unit/%: tests/unit/%.c $(UNIT_SRC) $(CORE_SRC) $(wildcard src/*.h tests/unit/*.h)
+UNIT_CFLAGS := -O1 $(SHIM_CFLAGS) $(SANITIZE)
+UNIT_OBJ := $(patsubst %.c,$(BUILD)/unit/obj/%.o,$(CORE_SRC) $(UNIT_SRC))
+
+$(BUILD)/unit/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(Q)$(CC) $(CFLAGS) $(filter-out -MMD -MP,$(UNIT_CFLAGS)) -o $@ $< $(UNIT_SRC) $(CORE_SRC) \
+	$(Q)$(CC) $(CFLAGS) $(UNIT_CFLAGS) -c -o $@ $<
+
+$(BUILD)/unit/%: tests/unit/%.c $(UNIT_OBJ) $(wildcard src/*.h tests/unit/*.h)
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(CFLAGS) $(filter-out -MMD -MP,$(UNIT_CFLAGS)) -o $@ $< $(UNIT_OBJ) \
 		-lcmocka -luring -pthread
 
 check-unit: $(UNITS) ## run the unit tests of the core
