@@ -75,8 +75,10 @@ out:
 
 void shim_parked_forget(int fd)
 {
-	atomic_fetch_and(&marks[fd / 64], ~(1ULL << (fd % 64)));
-	atomic_fetch_sub(&parked, 1);
+	uint64_t bit = 1ULL << (fd % 64);
+
+	if (atomic_fetch_and(&marks[fd / 64], ~bit) & bit)
+		atomic_fetch_sub(&parked, 1);
 }
 
 bool shim_parked_fd(int fd)

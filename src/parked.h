@@ -10,7 +10,7 @@
 /* A new close-on-exec eventfd with a high number.  Call with signals blocked. */
 int shim_parked_open(void);
 
-/* It is about to be closed, or has been closed by somebody else. */
+/* It is about to be closed, or was by somebody else.  Twice is once. */
 void shim_parked_forget(int fd);
 
 #endif

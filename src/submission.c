@@ -96,11 +96,10 @@ static void queue_close_efd(struct shim_driver *d)
 
 	if (d->efd < 0)
 		return;
-	if (!d->closing)
-		shim_parked_forget(d->efd);
-	d->closing = true;
+	shim_parked_forget(d->efd);
 	shim_close_event(&close, d->efd);
 	queue(d, &close.ev, SHIM_NOBODY);
+	d->closing = true;
 }
 
 static void efd_closed(struct shim_driver *d)

@@ -40,7 +40,7 @@ static void *opener(void *arg)
 	pthread_cleanup_push(cleanup, (void *)"opener");
 	if (sigsetjmp(saved, 1) == 0) {
 		fd = open(path, flags);
-		say("    open %s", result(fd));
+		say("    open %s", result(fd < 0 ? fd : 0));
 		if (fd >= 0)
 			close(fd);
 	} else {
