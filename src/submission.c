@@ -9,11 +9,13 @@
  */
 #include "submission.h"
 
+#include <stdatomic.h>
+
 #include "parked.h"
 #include "sys.h"
 
 static const uint64_t all_signals = ~0ULL;
-static volatile bool frozen;
+static atomic_bool frozen;
 
 void shim_rings_freeze(bool freeze)
 {
@@ -402,9 +404,14 @@ void shim_driver_finish(struct shim_driver *d, struct shim_slot *slot)
 {
 	uint64_t mask;
 
-	shim_sys_sigmask(&all_signals, &mask);
-	settle(d, slot);
-	shim_sys_sigmask(&mask, NULL);
+	/* An error is deferred work even where a result would be inline. */
+	shim_ring_enter(&d->ring, 0, IORING_ENTER_GETEVENTS);
+	reap(d);
+	if (with_kernel(slot)) {
+		shim_sys_sigmask(&all_signals, &mask);
+		settle(d, slot);
+		shim_sys_sigmask(&mask, NULL);
+	}
 	shim_slot_release(slot);
 }
 

@@ -22,6 +22,9 @@
  * The eventfd exists only while PARKED, close-on-exec, and with a high number
  * so that handlers and other threads get the descriptors they would have got.
  *
+ * By default nothing waits here: a call that has to wait is taken back with
+ * shim_driver_cancel() and made natively (docs/architecture.md, Waiting).
+ *
  * Unless said otherwise all functions are async-signal-safe, but must not be
  * re-entered on the same driver: check the phase first.
  */
