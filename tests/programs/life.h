@@ -308,8 +308,7 @@ LIFE void list_fds(const char *what)
 	printf("\n");
 }
 
-/* How many threads the kernel shows for this process. */
-LIFE int count_tasks(void)
+LIFE int tasks_now(void)
 {
 	DIR *dir = opendir("/proc/self/task");
 	struct dirent *de;
@@ -319,6 +318,21 @@ LIFE int count_tasks(void)
 	while ((de = readdir(dir)))
 		n += de->d_name[0] != '.';
 	closedir(dir);
+	return n;
+}
+
+/*
+ * How many threads the kernel shows for this process.  One that was joined is
+ * there a moment longer, natively too; a kernel worker would stay.
+ */
+LIFE int count_tasks(void)
+{
+	int n = tasks_now();
+
+	for (int i = 0; n > 1 && i < 100; i++) {
+		usleep(2000);
+		n = tasks_now();
+	}
 	return n;
 }
 
