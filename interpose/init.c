@@ -142,12 +142,14 @@ void shim_fork_child(void)
 
 void shim_init(void)
 {
-	static atomic_int once;
+	static atomic_int resolved, once;
 	int saved = errno;
 
+	if (!atomic_exchange(&resolved, 1))
+		shim_real_resolve();
+	/* Before libc itself has been set up there is no environment. */
 	if (!environ || atomic_exchange(&once, 1))
 		return;
-	shim_real_resolve();
 	shim_config_parse(&config, environ);
 	shim_jump_init();
 	shim_single_threaded = &__libc_single_threaded;
