@@ -107,6 +107,16 @@ static ssize_t do_write(write_fn *real, int fd, const void *buf, size_t n)
 
 /* Calls of which it is known beforehand that they are native. */
 
+static ssize_t plain_result(struct shim_thread *t, enum shim_call call,
+			    ssize_t ret)
+{
+	if (ret >= 0)
+		shim_count(t, call, SHIM_COL_BYTES, (uint64_t)ret);
+	else
+		shim_count(t, call, SHIM_COL_ERRORS, 1);
+	return ret;
+}
+
 static __attribute__((noinline)) ssize_t plain_read(read_fn *real, int fd,
 						    void *buf, size_t n,
 						    enum shim_route route)
@@ -116,11 +126,7 @@ static __attribute__((noinline)) ssize_t plain_read(read_fn *real, int fd,
 
 	shim_count(t, SHIM_CALL_READ, route, 1);
 	ret = real(fd, buf, n);
-	if (ret >= 0)
-		shim_count(t, SHIM_CALL_READ, SHIM_COL_BYTES, (uint64_t)ret);
-	else
-		shim_count(t, SHIM_CALL_READ, SHIM_COL_ERRORS, 1);
-	return ret;
+	return plain_result(t, SHIM_CALL_READ, ret);
 }
 
 static __attribute__((noinline)) ssize_t plain_write(write_fn *real, int fd,
@@ -132,11 +138,7 @@ static __attribute__((noinline)) ssize_t plain_write(write_fn *real, int fd,
 
 	shim_count(t, SHIM_CALL_WRITE, route, 1);
 	ret = real(fd, buf, n);
-	if (ret >= 0)
-		shim_count(t, SHIM_CALL_WRITE, SHIM_COL_BYTES, (uint64_t)ret);
-	else
-		shim_count(t, SHIM_CALL_WRITE, SHIM_COL_ERRORS, 1);
-	return ret;
+	return plain_result(t, SHIM_CALL_WRITE, ret);
 }
 
 SHIM_EXPORT ssize_t read(int fd, void *buf, size_t n)

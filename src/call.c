@@ -149,14 +149,6 @@ void shim_call_open(struct shim_outcome *o, enum shim_call call, int dirfd,
 
 /* connect */
 
-static bool has_send_timeout(int fd)
-{
-	struct { long sec, usec; } tv = { 0, 0 };
-	socklen_t len = sizeof(tv);
-
-	return shim_sys_sockopt(fd, SO_SNDTIMEO, &tv, &len) || tv.sec || tv.usec;
-}
-
 static enum shim_route connect_route(int fd)
 {
 	struct shim_fd info;
@@ -173,7 +165,7 @@ static enum shim_route connect_route(int fd)
 	flags = shim_sys_fcntl(fd, F_GETFL, 0);
 	if (flags < 0 || flags & O_NONBLOCK)
 		return SHIM_NONBLOCK;
-	return has_send_timeout(fd) ? SHIM_TIMEOUT : SHIM_RING;
+	return shim_has_timeout(fd, SO_SNDTIMEO) ? SHIM_TIMEOUT : SHIM_RING;
 }
 
 /*

@@ -49,6 +49,9 @@ static inline bool shim_only_ring(long res)
  */
 void shim_not_submitted(struct shim_outcome *o, int err);
 
+/* Is SO_RCVTIMEO or SO_SNDTIMEO, whichever @name says, set, or unknown? */
+bool shim_has_timeout(int fd, int name);
+
 /*
  * The ring checks the buffer before it looks at the descriptor; the system call
  * does it the other way round.

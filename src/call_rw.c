@@ -71,7 +71,7 @@ static enum shim_route rw_route(int fd, size_t len, struct shim_fd *info,
 	}
 }
 
-static bool has_timeout(int fd, int name)
+bool shim_has_timeout(int fd, int name)
 {
 	struct { long sec, usec; } tv = { 0, 0 };
 	socklen_t len = sizeof(tv);
@@ -112,7 +112,7 @@ static enum shim_route wait_route(int fd, const struct shim_fd *info,
 	case SHIM_FD_PIPE:
 		return is_pipe(fd) ? SHIM_RING : SHIM_RETRY;
 	case SHIM_FD_STREAM:
-		if (has_timeout(fd, write ? SO_SNDTIMEO : SO_RCVTIMEO))
+		if (shim_has_timeout(fd, write ? SO_SNDTIMEO : SO_RCVTIMEO))
 			return SHIM_TIMEOUT;
 		/*
 		 * A restarted write looks for space again; a pending one only
@@ -214,7 +214,7 @@ static void short_write(struct rw *c, size_t done)
 	if (nonblock(c)) {
 		shim_ring_result(c->o, (long)done);
 	} else if (c->info.kind == SHIM_FD_STREAM &&
-		   has_timeout(c->fd, SO_SNDTIMEO)) {
+		   shim_has_timeout(c->fd, SO_SNDTIMEO)) {
 		/* Such a wait never restarts: the native rest is exact. */
 		shim_native_route(c->o, SHIM_TIMEOUT);
 	} else if (shim_wait_on_ring) {
