@@ -32,6 +32,7 @@ LIB_CFLAGS := $(SHIM_CFLAGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec 
 	-fasynchronous-unwind-tables -fno-strict-aliasing \
 	-U_FORTIFY_SOURCE
 LIB_LDFLAGS := -shared -Wl,-soname,libshim.so -Wl,-z,defs -Wl,-z,now -Wl,-z,relro \
+	-Wl,-z,initfirst \
 	-Wl,--version-script=interpose/libshim.map
 
 CORE_SRC := $(sort $(wildcard src/*.c))
@@ -58,10 +59,10 @@ $(BUILD)/%.c.o: %.c
 	$(say) CC $<
 	$(Q)$(CC) $(CFLAGS) $(LIB_CFLAGS) -c -o $@ $<
 
-$(BUILD)/%.S.o: %.S
+$(BUILD)/%.S.o: %.S interpose/calls.def interpose/each.def
 	@mkdir -p $(@D)
 	$(say) AS $<
-	$(Q)$(CC) -c -o $@ $<
+	$(Q)$(CC) -Iinterpose -c -o $@ $<
 
 # Programs that are run natively and under the library, and compared.
 $(BUILD)/programs/%: tests/programs/%.c $(wildcard tests/programs/*.h)
@@ -145,7 +146,7 @@ LINT_C := $(filter %.c,$(LIB_SRC))
 lint: ## compile with gcc and clang -Werror, clang-tidy, cppcheck, shellcheck
 	$(Q)$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)-clang build
 	$(Q)clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $(LINT_C) -- $(filter-out -MMD -MP -Werror,$(SHIM_CFLAGS)) 2>/dev/null
-	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability -D__x86_64__ -DSHIM_VERSION='""' -Isrc -Iinterpose $(LINT_C)
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability --suppress=unknownMacro:*calls.def -D__x86_64__ -DSHIM_VERSION='""' -Isrc -Iinterpose $(LINT_C)
 	$(Q)shellcheck .ci/run .ci/setup tests/*.sh
 
 install: build ## install below DESTDIR/PREFIX

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
-/* close(2), under both its names. */
+/* close(2), under all its names. */
 #include "fdtable.h"
 #include "init.h"
+#include "native.h"
 
-/* By reference: the first call of all finds what is behind it. */
-typedef int close_fn(int fd);
-
-static int do_close(close_fn *const *real, int fd)
+static int do_close(int fd, bool point)
 {
 	struct shim_outcome o;
 	int ret;
 
-	if (shim_enter_outcome(&o, SHIM_CALL_CLOSE)) {
+	if (shim_enter_outcome(&o, point)) {
 		/* The program has no such descriptor; we do. */
 		if (shim_parked_fd(fd))
 			return (int)shim_return(&o, SHIM_CALL_CLOSE, -EBADF);
@@ -22,17 +20,17 @@ static int do_close(close_fn *const *real, int fd)
 	if (o.rest == SHIM_DONE)
 		return (int)shim_return(&o, SHIM_CALL_CLOSE, o.res);
 	shim_native_begin(&o, SHIM_CALL_CLOSE);
-	ret = (*real)(fd);
+	ret = point ? shim_real.close(fd) : shim_raw_close_nocancel(fd);
 	shim_native_end(SHIM_CALL_CLOSE, ret);
 	return ret;
 }
 
-SHIM_EXPORT int close(int fd)
+int shim_entry_close(int fd)
 {
-	return do_close(&shim_real.close, fd);
+	return do_close(fd, true);
 }
 
-SHIM_EXPORT int __close(int fd)
+int shim_entry_close_nocancel(int fd)
 {
-	return do_close(&shim_real.__close, fd);
+	return do_close(fd, false);
 }

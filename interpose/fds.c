@@ -15,20 +15,22 @@
 SHIM_EXPORT int dup(int fd)
 {
 	shim_enter();
+	shim_bookkeep(SHIM_CALL_DUP);
 	shim_fd_forget(fd);
-	return shim_real.dup(fd);
+	return (int)shim_booked(SHIM_CALL_DUP, shim_real.dup(fd));
 }
 
 static int do_dup2(int (*real)(int, int), int from, int to)
 {
 	int ret;
 
+	shim_bookkeep(SHIM_CALL_DUP2);
 	shim_thread_retire();
 	shim_fd_forget(from);
 	shim_fd_forget(to);
 	ret = real(from, to);
 	shim_fd_forget(to);
-	return ret;
+	return (int)shim_booked(SHIM_CALL_DUP2, ret);
 }
 
 SHIM_EXPORT int dup2(int from, int to)
@@ -48,12 +50,13 @@ SHIM_EXPORT int dup3(int from, int to, int flags)
 	int ret;
 
 	shim_enter();
+	shim_bookkeep(SHIM_CALL_DUP3);
 	shim_thread_retire();
 	shim_fd_forget(from);
 	shim_fd_forget(to);
 	ret = shim_real.dup3(from, to, flags);
 	shim_fd_forget(to);
-	return ret;
+	return (int)shim_booked(SHIM_CALL_DUP3, ret);
 }
 
 static int do_fcntl(int (*real)(int, int, ...), int fd, int cmd, void *arg)
@@ -68,7 +71,8 @@ static int do_fcntl(int (*real)(int, int, ...), int fd, int cmd, void *arg)
 		shim_fd_forget(fd);
 		break;
 	}
-	return real(fd, cmd, arg);
+	shim_bookkeep(SHIM_CALL_FCNTL);
+	return (int)shim_booked(SHIM_CALL_FCNTL, real(fd, cmd, arg));
 }
 
 SHIM_EXPORT int fcntl(int fd, int cmd, ...)
@@ -112,16 +116,18 @@ SHIM_EXPORT int close_range(unsigned first, unsigned last, int flags)
 	int ret;
 
 	shim_enter();
+	shim_bookkeep(SHIM_CALL_CLOSE_RANGE);
 	shim_thread_retire();
 	shim_fds_forget_all();
 	ret = shim_real.close_range(first, last, flags);
 	shim_fds_forget_all();
-	return ret;
+	return (int)shim_booked(SHIM_CALL_CLOSE_RANGE, ret);
 }
 
 SHIM_EXPORT void closefrom(int first)
 {
 	shim_enter();
+	shim_bookkeep(SHIM_CALL_CLOSE_RANGE);
 	shim_thread_retire();
 	shim_fds_forget_all();
 	shim_real.closefrom(first);
@@ -154,16 +160,70 @@ SHIM_EXPORT int setsockopt(int fd, int level, int name, const void *val,
 }
 
 /* Descriptors may be on their way to another process. */
-SHIM_EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
-{
-	shim_enter();
-	shim_fds_forget_all();
-	return shim_real.sendmsg(fd, msg, flags);
-}
-
 SHIM_EXPORT int sendmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags)
 {
 	shim_enter();
+	shim_bookkeep(SHIM_CALL_SENDMMSG);
 	shim_fds_forget_all();
-	return shim_real.sendmmsg(fd, msgs, n, flags);
+	return (int)shim_booked(SHIM_CALL_SENDMMSG,
+				shim_real.sendmmsg(fd, msgs, n, flags));
+}
+
+SHIM_EXPORT int recvmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags,
+			 struct timespec *timeout)
+{
+	shim_enter();
+	shim_bookkeep(SHIM_CALL_RECVMMSG);
+	return (int)shim_booked(SHIM_CALL_RECVMMSG,
+				shim_real.recvmmsg(fd, msgs, n, flags,
+						   timeout));
+}
+
+/* New descriptors: what was known of their numbers is not true of them. */
+
+static int new_pair(int ret, const int fds[2])
+{
+	if (!ret) {
+		shim_fd_forget(fds[0]);
+		shim_fd_forget(fds[1]);
+	}
+	return ret;
+}
+
+static int do_pipe(int (*real)(int *), int fds[2])
+{
+	shim_bookkeep(SHIM_CALL_PIPE);
+	return (int)shim_booked(SHIM_CALL_PIPE, new_pair(real(fds), fds));
+}
+
+SHIM_EXPORT int pipe(int fds[2])
+{
+	shim_enter();
+	return do_pipe(shim_real.pipe, fds);
+}
+
+SHIM_EXPORT int __pipe(int fds[2])
+{
+	shim_enter();
+	return do_pipe(shim_real.__pipe, fds);
+}
+
+SHIM_EXPORT int pipe2(int fds[2], int flags)
+{
+	shim_enter();
+	shim_bookkeep(SHIM_CALL_PIPE2);
+	return (int)shim_booked(SHIM_CALL_PIPE2,
+				new_pair(shim_real.pipe2(fds, flags), fds));
+}
+
+SHIM_EXPORT int socket(int domain, int type, int protocol)
+{
+	int fd;
+
+	shim_enter();
+	shim_bookkeep(SHIM_CALL_SOCKET);
+	fd = shim_real.socket(domain, type, protocol);
+	if (fd >= 0)
+		shim_fd_forget(fd);
+	return (int)shim_booked(SHIM_CALL_SOCKET, fd);
 }

@@ -13,7 +13,7 @@ static int host_sleep(int efd, void (*gone)(void *), void *arg)
 	uint64_t count;
 
 	pthread_cleanup_push(gone, arg);
-	ret = shim_real.__read(efd, &count, sizeof(count)) < 0 ? -errno : 0;
+	ret = shim_real.read(efd, &count, sizeof(count)) < 0 ? -errno : 0;
 	pthread_cleanup_pop(0);
 	errno = saved;
 	return ret;

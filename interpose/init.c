@@ -3,12 +3,14 @@
  * Setting up, and the report at the end.
  *
  * A map of the library:
- *   interpose/  what libc calls: calls.def is the list of symbols, real.c finds
- *               what is behind them, rw.c open.c connect.c close.c are the five
- *               families, fds.c streams.c follow descriptors, process.c jump.c
- *               sandbox.c follow processes, jumps and sandboxes
- *   src/        the core: call*.c decide and carry out a call, route.c fdtable.c
- *               know files, submission.c drives events (event.c) through slots
+ *   interpose/  what libc calls: calls.def is the list of symbols, entry.S what
+ *               they jump to, real.c libc.c native.c find or replace what is
+ *               behind them, patch.c leads libc's own calls here too; rw.c msg.c
+ *               open.c connect.c close.c are the families, number.c those made
+ *               by syscall(2), fds.c streams.c follow descriptors, process.c
+ *               jump.c sandbox.c follow processes, jumps and sandboxes
+ *   src/        the core: calls.def names the calls, call*.c decide and carry
+ *               them out, route.c fdtable.c know files, submission.c drives events (event.c) through slots
  *               (completion.c) on the ring (ring.c) of a thread (thread.c),
  *               counters*.c count, config.c reads the environment
  */
@@ -21,6 +23,7 @@
 #include <sys/stat.h>
 
 #include "config.h"
+#include "counters_file.h"
 #include "fdtable.h"
 #include "host.h"
 #include "jump.h"
@@ -33,6 +36,7 @@ static struct stat stderr_was;
 static bool report_done;
 static int report_fd = -1;
 static int report_pid;
+static bool patched;
 
 static void say(const char *const *parts)
 {
@@ -103,9 +107,7 @@ static void open_stats(void)
  */
 static bool under_valgrind(void)
 {
-	const char *preload = getenv("LD_PRELOAD");
-
-	return preload && strstr(preload, "vgpreload");
+	return config.preload && strstr(config.preload, "vgpreload");
 }
 
 static int decide(void)
@@ -140,7 +142,18 @@ void shim_fork_child(void)
 		report_pid = shim_sys_getpid();
 }
 
-void shim_init(void)
+/*
+ * Not in a sandbox, where not one system call is made that the program has not
+ * made, and not when other threads may be running libc's functions.
+ */
+static bool patch(void)
+{
+	return config.patch == SHIM_PATCH_AUTO && shim_native != SHIM_CONFIG &&
+	       shim_native != SHIM_SANDBOX && __libc_single_threaded &&
+	       !shim_real_patch();
+}
+
+void shim_init(char *const *env)
 {
 	static atomic_int resolved, once;
 	int saved = errno;
@@ -148,9 +161,9 @@ void shim_init(void)
 	if (!atomic_exchange(&resolved, 1))
 		shim_real_resolve();
 	/* Before libc itself has been set up there is no environment. */
-	if (!environ || atomic_exchange(&once, 1))
+	if (!env || atomic_exchange(&once, 1))
 		return;
-	shim_config_parse(&config, environ);
+	shim_config_parse(&config, env);
 	shim_jump_init();
 	shim_single_threaded = &__libc_single_threaded;
 	shim_host_init();
@@ -161,19 +174,29 @@ void shim_init(void)
 	(void)at_quick_exit(shim_report);
 	shim_native = decide();
 	shim_ready = 1;
+	patched = patch();
+	shim_counters_file_image(patched);
 	errno = saved;
 }
 
 enum shim_route shim_enter_native(void)
 {
 	if (!shim_ready)
-		shim_init();
+		shim_init(environ);
 	return (enum shim_route)shim_native;
 }
 
-__attribute__((constructor)) static void constructor(void)
+/*
+ * The first of all (-z initfirst), so that what other constructors do is seen.
+ * libc has not been initialised then: its environ is empty, and dlopen(3) would
+ * crash.
+ */
+__attribute__((constructor)) static void constructor(int argc, char **argv,
+						     char **env)
 {
-	shim_init();
+	(void)argc;
+	(void)argv;
+	shim_init(env);
 }
 
 /*
@@ -195,7 +218,7 @@ void shim_report(void)
 	    shim_sys_getpid() != report_pid || !stderr_is_the_same())
 		return;
 	report_done = true;
-	shim_counters_print(report_fd);
+	shim_counters_print(report_fd, patched);
 }
 
 /*
@@ -228,5 +251,7 @@ void shim_leave(void)
 __attribute__((destructor)) static void destructor(void)
 {
 	shim_leave();
-	shim_report();
+	/* Streams are written out after this; _exit(2) comes last. */
+	if (!shim_sees_exit)
+		shim_report();
 }

@@ -15,11 +15,12 @@
 extern volatile int shim_ready;
 
 /*
- * Set up: find libc's functions, read the environment, decide.  Called by the
- * constructor, and by the first call if that comes earlier.  Safe at any time
- * from any thread or handler; a call that comes during it goes native.
+ * Set up: find libc's functions, read the environment, decide, patch.  Called by
+ * the constructor, which runs before all others and before libc itself has been
+ * initialised, and by the first call if that comes earlier all the same.  A call
+ * that comes during it goes native.
  */
-void shim_init(void);
+void shim_init(char *const *env);
 
 /* Print the report, if one was asked for.  Once. */
 void shim_report(void);
@@ -33,24 +34,18 @@ void shim_stderr_closing(void);
 static inline void shim_enter(void)
 {
 	if (__builtin_expect(!shim_ready, 0))
-		shim_init();
-}
-
-/* Why a call is native though the process is not; or SHIM_RING. */
-static inline enum shim_route shim_stacked_route(enum shim_call call)
-{
-	return shim_stacked[call] ? SHIM_STACKED : SHIM_RING;
+		shim_init(environ);
 }
 
 /* Not ready yet, or native for the whole process: which? */
 enum shim_route shim_enter_native(void);
 
 /*
- * Before one of the handled calls: SHIM_RING, or why it is native.  All of them
- * are cancellation points: a cancellation that was pending is acted upon before
+ * Before one of the handled calls: SHIM_RING, or why it is native.  Where it is
+ * a cancellation point, a cancellation that was pending is acted upon before
  * anything is done, data or not.  A native call sees to that itself.
  */
-static inline enum shim_route shim_enter_call(enum shim_call call)
+static inline enum shim_route shim_enter_call(bool point)
 {
 	enum shim_route route;
 
@@ -59,19 +54,21 @@ static inline enum shim_route shim_enter_call(enum shim_call call)
 		if (route != SHIM_RING)
 			return route;
 	}
-	if (!__libc_single_threaded)
+	if (point && !__libc_single_threaded)
 		pthread_testcancel();
-	return shim_stacked_route(call);
+	return SHIM_RING;
 }
 
 /*
  * May what is learned of a new descriptor be remembered?  Not in a handler that
- * interrupted a call, nor in a vfork child, whose descriptors are not those of
- * the process that it shares memory with.
+ * interrupted a call, nor in a child of vfork(2) or posix_spawn(3), whose
+ * descriptors are not those of the process that it shares memory with.
  */
 static inline bool shim_may_remember(void)
 {
-	return shim_self && shim_self->driver.phase == SHIM_PHASE_IDLE;
+	return shim_native == SHIM_RING && shim_self &&
+	       shim_self->driver.phase == SHIM_PHASE_IDLE &&
+	       shim_thread_is_own();
 }
 
 /* The block in which a native call is counted, or NULL. */
@@ -81,10 +78,9 @@ static inline struct shim_thread *shim_counting_thread(void)
 }
 
 /* The same as an outcome: false if the call is native without being looked at. */
-static inline bool shim_enter_outcome(struct shim_outcome *o,
-				      enum shim_call call)
+static inline bool shim_enter_outcome(struct shim_outcome *o, bool point)
 {
-	o->route = shim_enter_call(call);
+	o->route = shim_enter_call(point);
 	if (o->route == SHIM_RING) {
 		o->thread = shim_self;
 		return true;
@@ -122,6 +118,18 @@ static inline void shim_native_end(enum shim_call call, long ret)
 {
 	if (ret < 0)
 		shim_count(shim_self, call, SHIM_COL_ERRORS, 1);
+}
+
+/* Before and after a call that is only counted. */
+static inline void shim_bookkeep(enum shim_call call)
+{
+	shim_count(shim_counting_thread(), call, SHIM_BOOKKEEPING, 1);
+}
+
+static inline long shim_booked(enum shim_call call, long ret)
+{
+	shim_native_end(call, ret);
+	return ret;
 }
 
 #endif

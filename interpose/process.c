@@ -55,7 +55,7 @@ SHIM_EXPORT int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
 	return shim_real.clone(fn, stack, flags, arg, ptid, tls, ctid);
 }
 
-/* From vfork.S: what to jump to. */
+/* From entry.S: what to jump to. */
 void *shim_before_vfork(void)
 {
 	shim_enter();
@@ -99,6 +99,13 @@ SHIM_EXPORT FILE *popen(const char *command, const char *mode)
 	return shim_real.popen(command, mode);
 }
 
+SHIM_EXPORT int wordexp(const char *words, wordexp_t *result, int flags)
+{
+	shim_enter();
+	shim_fds_forget_all();
+	return shim_real.wordexp(words, result, flags);
+}
+
 /* The report of a process that leaves without destructors. */
 
 static bool shares_memory(void)
@@ -108,18 +115,19 @@ static bool shares_memory(void)
 	return t && t->vforks;
 }
 
-SHIM_EXPORT void _exit(int status)
+/* The process is about to end without running anything else. */
+void shim_before_exit(void)
 {
 	shim_enter();
 	if (!shares_memory()) {
 		shim_leave();
 		shim_report();
 	}
-	shim_real._exit(status);
-	__builtin_unreachable();
 }
 
-SHIM_EXPORT void _Exit(int status)
+void shim_entry__exit(int status)
 {
-	_exit(status);
+	shim_before_exit();
+	shim_real._exit(status);
+	__builtin_unreachable();
 }

@@ -1,101 +1,45 @@
 // SPDX-License-Identifier: MIT
 /*
- * Finding the functions behind ours, and what stands in for the calls until
- * they are found: calls can come before our constructor, from other libraries'
- * constructors, even from inside dlsym.
+ * Finding the functions behind ours and deciding, name by name, where a call
+ * goes; see real.h.
  */
 #include "real.h"
 
 #include <dlfcn.h>
-#include <link.h>
-#include <stdarg.h>
-#include <string.h>
 
-#include "sys.h"
+#include "fdtable.h"
+#include "init.h"
+#include "libc.h"
+#include "native.h"
+#include "patch.h"
 
-static long ret_errno(long ret)
-{
-	if (ret < 0) {
-		errno = (int)-ret;
-		return -1;
-	}
-	return ret;
-}
-
-static int shim_raw_openat(int dirfd, const char *path, int flags, ...)
-{
-	va_list ap;
-	mode_t mode;
-
-	va_start(ap, flags);
-	mode = va_arg(ap, mode_t);
-	va_end(ap);
-	return (int)ret_errno(shim_sys4(SYS_openat, dirfd, path, flags, mode));
-}
-
-static int shim_raw_open(const char *path, int flags, ...)
-{
-	va_list ap;
-	mode_t mode;
-
-	va_start(ap, flags);
-	mode = va_arg(ap, mode_t);
-	va_end(ap);
-	return shim_raw_openat(AT_FDCWD, path, flags, mode);
-}
-
-static int shim_raw_openat_2(int dirfd, const char *path, int flags)
-{
-	return shim_raw_openat(dirfd, path, flags, 0);
-}
-
-static int shim_raw_open_2(const char *path, int flags)
-{
-	return shim_raw_openat(AT_FDCWD, path, flags, 0);
-}
-
-static int shim_raw_creat(const char *path, mode_t mode)
-{
-	return shim_raw_openat(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC,
-			       mode);
-}
-
-static ssize_t shim_raw_read(int fd, void *buf, size_t n)
-{
-	return ret_errno(shim_sys(SYS_read, fd, buf, n));
-}
-
-static ssize_t shim_raw_read_chk(int fd, void *buf, size_t n, size_t size)
-{
-	if (n > size)
-		abort();
-	return shim_raw_read(fd, buf, n);
-}
-
-static ssize_t shim_raw_write(int fd, const void *buf, size_t n)
-{
-	return ret_errno(shim_sys(SYS_write, fd, buf, n));
-}
-
-static int shim_raw_connect(int fd, const struct sockaddr *addr, socklen_t len)
-{
-	return (int)ret_errno(shim_sys(SYS_connect, fd, addr, len));
-}
-
-static int shim_raw_close(int fd)
-{
-	return (int)ret_errno(shim_sys(SYS_close, fd, 0, 0));
-}
-
+/* Until they are found, and when they are patched: the system calls. */
 struct shim_real shim_real = {
-#define SHIM_CALL_SYMBOL(symbol, call, raw) .symbol = raw,
-#define SHIM_OTHER_SYMBOL(symbol)
-#include "calls.def"
-#undef SHIM_CALL_SYMBOL
-#undef SHIM_OTHER_SYMBOL
+#define SHIM_ENTRY(function) .function = shim_raw_##function,
+#include "each.def"
 };
 
-bool shim_stacked[SHIM_CALLS];
+/* Which entries libc's own functions jump to. */
+static struct {
+#define SHIM_ENTRY(function) bool function;
+#define SHIM_PRIVATE_SYMBOL(symbol, entry) bool symbol;
+#include "each.def"
+} patched;
+
+bool shim_sees_exit;
+
+/* Where an exported name jumps to (entry.S), and what else it could. */
+#define SHIM_CALL_SYMBOL(symbol, entry, call_) \
+	void *shim_front_##symbol = (void *)shim_entry_##entry; \
+	struct shim_stack shim_stack_##symbol = { .call = SHIM_CALL_##call_ }; \
+	void shim_stacked_##symbol(void);
+#define SHIM_CHECKED_SYMBOL(symbol, entry, call_) \
+	void *shim_front_##symbol = (void *)shim_entry_##entry; \
+	struct shim_stack shim_stack_##symbol = { .call = SHIM_CALL_##call_ }; \
+	void shim_stacked_##symbol(void);
+#define SHIM_THROUGH_SYMBOL(symbol, entry) \
+	void *shim_front_##symbol = (void *)shim_entry_##entry;
+#include "each.def"
 
 /* A symbol that this libc does not have keeps what it had. */
 static void *next(const char *name, void *otherwise)
@@ -105,63 +49,103 @@ static void *next(const char *name, void *otherwise)
 	return p ? p : otherwise;
 }
 
-/* Where libc, and libpthread of old, are mapped: dladdr(3) is far slower. */
-struct range {
-	uintptr_t begin, end;
-};
-
-static struct range libc_at[2];
-
-static int note_libc(struct dl_phdr_info *info, size_t size, void *arg)
+/* What another preloaded library has under this name, or NULL. */
+static void *stacked(const char *name)
 {
-	const char *name = strrchr(info->dlpi_name, '/');
-	unsigned *found = arg;
-	struct range *r = &libc_at[*found];
-	uintptr_t begin, end;
-	int i;
+	void *p = dlsym(RTLD_NEXT, name);
 
-	(void)size;
-	name = name ? name + 1 : info->dlpi_name;
-	if (strncmp(name, "libc.so", 7) != 0 &&
-	    strncmp(name, "libc-", 5) != 0 &&
-	    strncmp(name, "libpthread", 10) != 0)
-		return 0;
-	r->begin = UINTPTR_MAX;
-	for (i = 0; i < info->dlpi_phnum; i++) {
-		if (info->dlpi_phdr[i].p_type != PT_LOAD)
-			continue;
-		begin = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
-		end = begin + info->dlpi_phdr[i].p_memsz;
-		r->begin = begin < r->begin ? begin : r->begin;
-		r->end = end > r->end ? end : r->end;
-	}
-	return ++*found == 2;
+	return p && !shim_libc_has(p) ? p : NULL;
 }
 
-static void check_stacked(enum shim_call call, void *function)
+static void *libc_own(const char *name, void *otherwise)
 {
-	uintptr_t p = (uintptr_t)function;
-	int i;
+	size_t size;
+	void *p = shim_libc_function(name, &size);
 
-	for (i = 0; i < 2; i++) {
-		if (p >= libc_at[i].begin && p < libc_at[i].end)
-			return;
-	}
-	shim_stacked[call] = true;
+	if (!p)
+		p = dlsym(RTLD_NEXT, name);
+	return p && shim_libc_has(p) ? p : otherwise;
 }
 
 void shim_real_resolve(void)
 {
-	unsigned found = 0;
-
-	dl_iterate_phdr(note_libc, &found);
-#define SHIM_CALL_SYMBOL(symbol, call, raw) \
-	shim_real.symbol = next(#symbol, shim_real.symbol); \
-	if ((void *)shim_real.symbol != (void *)raw) \
-		check_stacked(SHIM_CALL_##call, shim_real.symbol);
+	shim_libc_find();
+#define SHIM_ENTRY(function) \
+	shim_real.function = libc_own(#function, shim_real.function);
+#define SHIM_CALL_SYMBOL(symbol, entry, call) \
+	shim_stack_##symbol.next = stacked(#symbol); \
+	if (shim_stack_##symbol.next) \
+		shim_front_##symbol = (void *)shim_stacked_##symbol;
+#define SHIM_CHECKED_SYMBOL(symbol, entry, call) \
+	SHIM_CALL_SYMBOL(symbol, entry, call)
+#define SHIM_THROUGH_SYMBOL(symbol, entry) \
+	if (stacked(#symbol)) \
+		shim_front_##symbol = stacked(#symbol);
 #define SHIM_OTHER_SYMBOL(symbol) \
 	shim_real.symbol = next(#symbol, shim_real.symbol);
-#include "calls.def"
-#undef SHIM_CALL_SYMBOL
-#undef SHIM_OTHER_SYMBOL
+#include "each.def"
+}
+
+/* From entry.S: another library has this call; where is it? */
+void *shim_before_stacked(struct shim_stack *s, long first);
+
+void *shim_before_stacked(struct shim_stack *s, long first)
+{
+	shim_enter();
+	if (!s->counted) {
+		if (s->call == SHIM_CALL_CLOSE)
+			shim_fd_forget((int)first);
+		shim_count(shim_counting_thread(), s->call, SHIM_STACKED, 1);
+	}
+	return s->next;
+}
+
+#define MAX_PATCHES 96
+
+struct patches {
+	struct shim_patch list[MAX_PATCHES];
+	size_t n;
+};
+
+static void add(struct patches *p, const char *name, void *target, bool *done)
+{
+	size_t size = 0, i;
+	void *function = shim_libc_function(name, &size);
+
+	if (!function || p->n == MAX_PATCHES)
+		return;
+	/* One function under two names. */
+	for (i = 0; i < p->n; i++) {
+		if ((uintptr_t)p->list[i].function - (uintptr_t)function < 8)
+			return;
+	}
+	if (shim_patch_prepare(&p->list[p->n], function, size, target, done))
+		p->n++;
+}
+
+int shim_real_patch(void)
+{
+	struct patches p = { .n = 0 };
+	int ret;
+
+#define SHIM_CALL_SYMBOL(symbol, entry, call) \
+	add(&p, #symbol, (void *)shim_entry_##entry, &patched.entry);
+#define SHIM_PRIVATE_SYMBOL(symbol, entry) \
+	add(&p, #symbol, (void *)shim_entry_##entry, &patched.symbol);
+#define SHIM_THROUGH_SYMBOL(symbol, entry) \
+	add(&p, #symbol, (void *)shim_entry_##entry, &patched.entry);
+#include "each.def"
+	ret = shim_patch_write(p.list, p.n);
+	if (ret)
+		return ret;
+#define SHIM_ENTRY(function) \
+	if (patched.function) \
+		shim_real.function = shim_raw_##function;
+#define SHIM_CALL_SYMBOL(symbol, entry, call) \
+	shim_stack_##symbol.counted = patched.entry;
+#define SHIM_CHECKED_SYMBOL(symbol, entry, call) \
+	shim_stack_##symbol.counted = true;
+#include "each.def"
+	shim_sees_exit = patched._exit;
+	return 0;
 }

@@ -1,18 +1,74 @@
 // SPDX-License-Identifier: MIT
-/* read(2) and write(2), under all their names. */
+/* read(2) and write(2), with positions and with vectors, under all names. */
 #include "init.h"
 
-#include <poll.h>
-
-
-typedef ssize_t read_fn(int fd, void *buf, size_t n);
-typedef ssize_t write_fn(int fd, const void *buf, size_t n);
+#include "native.h"
+#include "space.h"
 
 static ssize_t counted(enum shim_call call, ssize_t ret)
 {
 	if (ret > 0)
 		shim_count(shim_self, call, SHIM_COL_BYTES, (uint64_t)ret);
 	return ret;
+}
+
+/* The native call for what @done has left of the buffer. */
+static ssize_t native_plain(const struct shim_io *io, size_t done, bool point)
+{
+	char *buf = (char *)io->buf + done;
+	size_t n = io->len - done;
+
+	switch (io->call) {
+	case SHIM_CALL_READ:
+		return point ? shim_real.read(io->fd, buf, n) :
+			shim_raw_read_nocancel(io->fd, buf, n);
+	case SHIM_CALL_WRITE:
+		return point ? shim_real.write(io->fd, buf, n) :
+			shim_raw_write_nocancel(io->fd, buf, n);
+	case SHIM_CALL_PREAD64:
+		return point ?
+			shim_real.pread64(io->fd, buf, n,
+					  io->off + (off_t)done) :
+			shim_raw_pread64_nocancel(io->fd, buf, n,
+						  io->off + (off_t)done);
+	default:
+		return shim_real.pwrite64(io->fd, buf, n,
+					  io->off + (off_t)done);
+	}
+}
+
+static ssize_t native_vector(const struct shim_io *io, size_t done)
+{
+	struct iovec rest[SHIM_SEGMENTS];
+	const struct iovec *iov = io->iov;
+	off_t off = io->off;
+	int n = io->count;
+
+	if (done) {
+		n = shim_rest_of(rest, iov, (size_t)n, done);
+		iov = rest;
+		off += io->positioned ? (off_t)done : 0;
+	}
+	switch (io->call) {
+	case SHIM_CALL_READV:
+		return shim_real.readv(io->fd, iov, n);
+	case SHIM_CALL_WRITEV:
+		return shim_real.writev(io->fd, iov, n);
+	case SHIM_CALL_PREADV:
+		return shim_real.preadv64(io->fd, iov, n, off);
+	case SHIM_CALL_PWRITEV:
+		return shim_real.pwritev64(io->fd, iov, n, off);
+	case SHIM_CALL_PREADV2:
+		return shim_real.preadv64v2(io->fd, iov, n, off, io->flags);
+	default:
+		return shim_real.pwritev64v2(io->fd, iov, n, off, io->flags);
+	}
+}
+
+static ssize_t native(const struct shim_io *io, size_t done, bool point)
+{
+	return io->vector ? native_vector(io, done) :
+		native_plain(io, done, point);
 }
 
 /*
@@ -37,154 +93,210 @@ static ssize_t together(struct shim_outcome *o, enum shim_call call, ssize_t ret
 	return counted(call, (ssize_t)o->done + ret);
 }
 
-static ssize_t do_read(read_fn *real, int fd, void *buf, size_t n)
+static ssize_t write_on(struct shim_outcome *o, const struct shim_io *io,
+			bool point, int saved)
 {
-	struct shim_outcome o;
-	int saved = errno;
-	ssize_t ret;
+	struct iovec one = { io->buf, io->len };
+	size_t done;
 
-	shim_call_read(&o, fd, buf, n);
-	if (o.rest == SHIM_DONE)
-		return counted(SHIM_CALL_READ,
-			       shim_return(&o, SHIM_CALL_READ, o.res));
-	if (!o.done)
-		shim_native_begin(&o, SHIM_CALL_READ);
-	ret = real(fd, (char *)buf + o.done, n - o.done);
-	return together(&o, SHIM_CALL_READ, ret, saved);
-}
-
-/* Until more can be written: see SHIM_AWAIT_SPACE.  False: a handler ran. */
-static bool await_space(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
-
-	return poll(&p, 1, -1) >= 0;
-}
-
-/* A blocking write has moved a part: write on until a handler runs. */
-static ssize_t write_on(struct shim_outcome *o, int fd, const char *buf,
-			size_t n, int saved)
-{
-	size_t done = 0;
-
-	while (o->rest == SHIM_AWAIT_SPACE) {
-		done += o->done;
-		shim_count(o->thread, SHIM_CALL_WRITE, SHIM_COL_WAITS, 1);
-		if (!await_space(fd))
-			break;
-		shim_call_write_rest(o, fd, buf + done, n - done);
-		if (o->rest == SHIM_DONE && o->res > 0)
-			done += (size_t)o->res;
-		/* Somebody was faster: there is nothing to add up yet. */
-		if (o->rest == SHIM_NATIVE && o->route == SHIM_SPACE) {
-			o->rest = SHIM_AWAIT_SPACE;
-			o->done = 0;
-		}
-	}
+	done = io->vector ?
+		shim_write_on(o, io->call, io->fd, io->iov, (size_t)io->count,
+			      point) :
+		shim_write_on(o, io->call, io->fd, &one, 1, point);
 	errno = saved;
-	o->route = SHIM_RING;
-	return shim_return(o, SHIM_CALL_WRITE, (long)done);
+	return counted(io->call, shim_return(o, io->call, (long)done));
 }
 
-static ssize_t do_write(write_fn *real, int fd, const void *buf, size_t n)
+static ssize_t do_io(const struct shim_io *io, bool point)
 {
 	struct shim_outcome o;
 	int saved = errno;
 	ssize_t ret;
 
-	shim_call_write(&o, fd, buf, n);
+	shim_call_io(&o, io);
 	if (o.rest == SHIM_DONE)
-		return counted(SHIM_CALL_WRITE,
-			       shim_return(&o, SHIM_CALL_WRITE, o.res));
+		return counted(io->call, shim_return(&o, io->call, o.res));
 	if (o.rest == SHIM_AWAIT_SPACE)
-		return counted(SHIM_CALL_WRITE,
-			       write_on(&o, fd, buf, n, saved));
+		return write_on(&o, io, point, saved);
 	if (!o.done)
-		shim_native_begin(&o, SHIM_CALL_WRITE);
-	ret = real(fd, (const char *)buf + o.done, n - o.done);
-	return together(&o, SHIM_CALL_WRITE, ret, saved);
+		shim_native_begin(&o, io->call);
+	ret = native(io, o.done, point);
+	return together(&o, io->call, ret, saved);
 }
 
 /* Calls of which it is known beforehand that they are native. */
-
-static ssize_t plain_result(struct shim_thread *t, enum shim_call call,
-			    ssize_t ret)
+static __attribute__((noinline)) ssize_t plain(const struct shim_io *io,
+					       enum shim_route route,
+					       bool point)
 {
+	struct shim_thread *t = shim_counting_thread();
+	ssize_t ret;
+
+	shim_count(t, io->call, route, 1);
+	ret = native(io, 0, point);
 	if (ret >= 0)
-		shim_count(t, call, SHIM_COL_BYTES, (uint64_t)ret);
+		shim_count(t, io->call, SHIM_COL_BYTES, (uint64_t)ret);
 	else
-		shim_count(t, call, SHIM_COL_ERRORS, 1);
+		shim_count(t, io->call, SHIM_COL_ERRORS, 1);
 	return ret;
 }
 
-static __attribute__((noinline)) ssize_t plain_read(read_fn *real, int fd,
-						    void *buf, size_t n,
-						    enum shim_route route)
+static inline ssize_t entry(const struct shim_io *io, bool point)
 {
-	struct shim_thread *t = shim_counting_thread();
-	ssize_t ret;
-
-	shim_count(t, SHIM_CALL_READ, route, 1);
-	ret = real(fd, buf, n);
-	return plain_result(t, SHIM_CALL_READ, ret);
-}
-
-static __attribute__((noinline)) ssize_t plain_write(write_fn *real, int fd,
-						     const void *buf, size_t n,
-						     enum shim_route route)
-{
-	struct shim_thread *t = shim_counting_thread();
-	ssize_t ret;
-
-	shim_count(t, SHIM_CALL_WRITE, route, 1);
-	ret = real(fd, buf, n);
-	return plain_result(t, SHIM_CALL_WRITE, ret);
-}
-
-SHIM_EXPORT ssize_t read(int fd, void *buf, size_t n)
-{
-	enum shim_route route = shim_enter_call(SHIM_CALL_READ);
+	enum shim_route route = shim_enter_call(point);
 
 	if (route != SHIM_RING)
-		return plain_read(shim_real.read, fd, buf, n, route);
-	return do_read(shim_real.read, fd, buf, n);
+		return plain(io, route, point);
+	return do_io(io, point);
 }
 
-SHIM_EXPORT ssize_t __read(int fd, void *buf, size_t n)
+ssize_t shim_entry_read(int fd, void *buf, size_t n)
 {
-	enum shim_route route = shim_enter_call(SHIM_CALL_READ);
+	struct shim_io io = {
+		.call = SHIM_CALL_READ, .fd = fd, .buf = buf, .len = n,
+	};
 
-	if (route != SHIM_RING)
-		return plain_read(shim_real.__read, fd, buf, n, route);
-	return do_read(shim_real.__read, fd, buf, n);
+	return entry(&io, true);
 }
 
-SHIM_EXPORT ssize_t __read_chk(int fd, void *buf, size_t n, size_t size)
+ssize_t shim_entry_read_nocancel(int fd, void *buf, size_t n)
 {
-	enum shim_route route = shim_enter_call(SHIM_CALL_READ);
+	struct shim_io io = {
+		.call = SHIM_CALL_READ, .fd = fd, .buf = buf, .len = n,
+		.wait_natively = true,
+	};
 
-	/* libc's own ends the program, with its own message. */
+	return entry(&io, false);
+}
+
+/* The checked names end the program, with libc's own message. */
+ssize_t shim_entry___read_chk(int fd, void *buf, size_t n, size_t size)
+{
+	shim_enter();
 	if (n > size)
 		return shim_real.__read_chk(fd, buf, n, size);
-	if (route != SHIM_RING)
-		return plain_read(shim_real.read, fd, buf, n, route);
-	return do_read(shim_real.read, fd, buf, n);
+	return shim_entry_read(fd, buf, n);
 }
 
-SHIM_EXPORT ssize_t write(int fd, const void *buf, size_t n)
+ssize_t shim_entry_write(int fd, const void *buf, size_t n)
 {
-	enum shim_route route = shim_enter_call(SHIM_CALL_WRITE);
+	struct shim_io io = {
+		.call = SHIM_CALL_WRITE, .fd = fd, .write = true,
+		.buf = (void *)(uintptr_t)buf, .len = n,
+	};
 
-	if (route != SHIM_RING)
-		return plain_write(shim_real.write, fd, buf, n, route);
-	return do_write(shim_real.write, fd, buf, n);
+	return entry(&io, true);
 }
 
-SHIM_EXPORT ssize_t __write(int fd, const void *buf, size_t n)
+ssize_t shim_entry_write_nocancel(int fd, const void *buf, size_t n)
 {
-	enum shim_route route = shim_enter_call(SHIM_CALL_WRITE);
+	struct shim_io io = {
+		.call = SHIM_CALL_WRITE, .fd = fd, .write = true,
+		.buf = (void *)(uintptr_t)buf, .len = n,
+		.wait_natively = true,
+	};
 
-	if (route != SHIM_RING)
-		return plain_write(shim_real.__write, fd, buf, n, route);
-	return do_write(shim_real.__write, fd, buf, n);
+	return entry(&io, false);
+}
+
+static ssize_t do_pread(int fd, void *buf, size_t n, off_t off, bool point)
+{
+	struct shim_io io = {
+		.call = SHIM_CALL_PREAD64, .fd = fd, .buf = buf, .len = n,
+		.positioned = true, .off = off,
+	};
+
+	return entry(&io, point);
+}
+
+ssize_t shim_entry_pread64(int fd, void *buf, size_t n, off_t off)
+{
+	return do_pread(fd, buf, n, off, true);
+}
+
+ssize_t shim_entry_pread64_nocancel(int fd, void *buf, size_t n, off_t off)
+{
+	return do_pread(fd, buf, n, off, false);
+}
+
+ssize_t shim_entry___pread64_chk(int fd, void *buf, size_t n, off_t off,
+				 size_t size)
+{
+	shim_enter();
+	if (n > size)
+		return shim_real.__pread64_chk(fd, buf, n, off, size);
+	return do_pread(fd, buf, n, off, true);
+}
+
+ssize_t shim_entry_pwrite64(int fd, const void *buf, size_t n, off_t off)
+{
+	struct shim_io io = {
+		.call = SHIM_CALL_PWRITE64, .fd = fd, .write = true,
+		.buf = (void *)(uintptr_t)buf, .len = n,
+		.positioned = true, .off = off,
+	};
+
+	return entry(&io, true);
+}
+
+static ssize_t vector(enum shim_call call, bool write, int fd,
+		      const struct iovec *iov, int count)
+{
+	struct shim_io io = {
+		.call = call, .fd = fd, .write = write,
+		.vector = true, .iov = iov, .count = count,
+	};
+
+	return entry(&io, true);
+}
+
+static ssize_t vector_at(enum shim_call call, bool write, int fd,
+			 const struct iovec *iov, int count, off_t off,
+			 int flags)
+{
+	struct shim_io io = {
+		.call = call, .fd = fd, .write = write,
+		.vector = true, .iov = iov, .count = count,
+		.positioned = true, .off = off, .flags = flags,
+	};
+
+	/* For preadv2(2) and pwritev2(2) -1 is the file position. */
+	if (off == -1 && (call == SHIM_CALL_PREADV2 ||
+			  call == SHIM_CALL_PWRITEV2))
+		io.positioned = false;
+	return entry(&io, true);
+}
+
+ssize_t shim_entry_readv(int fd, const struct iovec *iov, int count)
+{
+	return vector(SHIM_CALL_READV, false, fd, iov, count);
+}
+
+ssize_t shim_entry_writev(int fd, const struct iovec *iov, int count)
+{
+	return vector(SHIM_CALL_WRITEV, true, fd, iov, count);
+}
+
+ssize_t shim_entry_preadv64(int fd, const struct iovec *iov, int count,
+			    off_t off)
+{
+	return vector_at(SHIM_CALL_PREADV, false, fd, iov, count, off, 0);
+}
+
+ssize_t shim_entry_pwritev64(int fd, const struct iovec *iov, int count,
+			     off_t off)
+{
+	return vector_at(SHIM_CALL_PWRITEV, true, fd, iov, count, off, 0);
+}
+
+ssize_t shim_entry_preadv64v2(int fd, const struct iovec *iov, int count,
+			      off_t off, int flags)
+{
+	return vector_at(SHIM_CALL_PREADV2, false, fd, iov, count, off, flags);
+}
+
+ssize_t shim_entry_pwritev64v2(int fd, const struct iovec *iov, int count,
+			       off_t off, int flags)
+{
+	return vector_at(SHIM_CALL_PWRITEV2, true, fd, iov, count, off, flags);
 }

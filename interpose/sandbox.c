@@ -7,13 +7,9 @@
  */
 #include "init.h"
 
-#include <linux/seccomp.h>
-#include <sched.h>
 #include <stdarg.h>
 
-#include "fdtable.h"
-#include "process.h"
-#include "sys.h"
+#include "number.h"
 
 /* A call that is pending below us must not be left in a ring. */
 static int enter_sandbox(void)
@@ -59,7 +55,7 @@ SHIM_EXPORT int prctl(int option, ...)
 }
 
 /* syscall(SYS_seccomp, ...) and syscall(SYS_prctl, PR_SET_SECCOMP, ...) */
-static long set_filter(long nr, long a, long b, long c, long d, long e)
+long shim_set_filter(long nr, long a, long b, long c, long d, long e)
 {
 	int was = enter_sandbox();
 	long ret = shim_real.syscall(nr, a, b, c, d, e);
@@ -67,48 +63,4 @@ static long set_filter(long nr, long a, long b, long c, long d, long e)
 	if (ret)
 		leave_sandbox(was);
 	return ret;
-}
-
-/*
- * From vfork.S: what to jump to for this system call.  Those made by number are
- * native for now, but what they do to descriptors and processes counts.
- */
-void *shim_before_syscall(long nr, unsigned long a, unsigned long b)
-{
-	shim_enter();
-	switch (nr) {
-	case SYS_seccomp:
-		if (a == SECCOMP_SET_MODE_FILTER || a == SECCOMP_SET_MODE_STRICT)
-			return (void *)set_filter;
-		break;
-	case SYS_prctl:
-		if (a == PR_SET_SECCOMP)
-			return (void *)set_filter;
-		break;
-	case SYS_close:
-	case SYS_dup:
-		shim_fd_forget((int)a);
-		break;
-	case SYS_dup2:
-	case SYS_dup3:
-		shim_fd_forget((int)a);
-		shim_fd_forget((int)b);
-		break;
-	case SYS_close_range:
-	case SYS_fork:
-	case SYS_sendmsg:
-	case SYS_sendmmsg:
-		shim_fds_forget_all();
-		break;
-	case SYS_vfork:
-		shim_thread_vfork();
-		break;
-	case SYS_clone:
-		shim_before_clone(a);
-		break;
-	case SYS_clone3:
-		shim_before_clone(*(uint64_t *)a);
-		break;
-	}
-	return (void *)shim_real.syscall;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Open, connect and close: what the ring may do of them.  Reading and writing
- * are in call_rw.c.
+ * are in call_rw.c, messages and accept in call_msg.c.
  */
 #include "call_internal.h"
 
@@ -34,11 +34,31 @@ void shim_not_submitted(struct shim_outcome *o, int err)
 	case -EINVAL:
 	case -EEXIST:
 	case -EOPNOTSUPP:
-		shim_thread_refused(o->thread);
+		route = shim_thread_refused(o->thread);
 		o->thread = shim_self;
 		break;
 	}
 	shim_native_route(o, route);
+}
+
+bool shim_try(struct shim_outcome *o, struct shim_slot *slot, long *res)
+{
+	struct shim_driver *d = &o->thread->driver;
+	int ret;
+
+	if (!slot) {
+		shim_native_route(o, SHIM_RETRY);
+		return false;
+	}
+	ret = shim_driver_submit(d, slot);
+	if (ret < 0) {
+		shim_not_submitted(o, ret);
+		return false;
+	}
+	if (ret == SHIM_PENDING)
+		shim_driver_finish(d, slot);
+	*res = slot->res;
+	return true;
 }
 
 /* open */
@@ -97,30 +117,20 @@ static enum shim_route open_route(int dirfd, const char *path, int flags,
 static void ring_open(struct shim_outcome *o, int dirfd, const char *path,
 		      int flags, const struct stat *st)
 {
-	struct shim_driver *d = &o->thread->driver;
-	struct shim_slot *slot = shim_slot_take(&d->completions);
+	struct shim_slot *slot = shim_slot_take(&o->thread->driver.completions);
 	struct open_how how = {
 		.flags = (unsigned)(flags & O_PATH ? flags & PATH_FLAGS : flags),
 		.resolve = RESOLVE_CACHED | RESOLVE_NO_MAGICLINKS,
 	};
-	int ret;
+	long ret;
 
-	if (!slot) {
-		shim_native_route(o, SHIM_RETRY);
+	if (slot)
+		shim_openat_event(&slot->event.openat, dirfd, path, &how);
+	if (!shim_try(o, slot, &ret))
 		return;
-	}
-	shim_openat_event(&slot->event.openat, dirfd, path, &how);
-	ret = shim_driver_submit(d, slot);
-	if (ret < 0) {
-		shim_not_submitted(o, ret);
-		return;
-	}
-	if (ret == SHIM_PENDING)
-		shim_driver_finish(d, slot);
-	ret = slot->res;
 	if (ret >= 0) {
 		/* Direct I/O would outlive the call: nothing for the ring. */
-		shim_fd_opened_as(ret, st, !(flags & (O_DIRECT | O_PATH)));
+		shim_fd_opened_as((int)ret, st, !(flags & (O_DIRECT | O_PATH)));
 		shim_ring_result(o, ret);
 	} else if (ret == -ENOENT || ret == -ENOTDIR || ret == -EACCES ||
 		   ret == -EMFILE) {
@@ -261,23 +271,13 @@ static enum shim_route close_route(int fd)
 
 static void ring_close(struct shim_outcome *o, int fd)
 {
-	struct shim_driver *d = &o->thread->driver;
-	struct shim_slot *slot = shim_slot_take(&d->completions);
-	int ret;
+	struct shim_slot *slot = shim_slot_take(&o->thread->driver.completions);
+	long ret;
 
-	if (!slot) {
-		shim_native_route(o, SHIM_RETRY);
-		return;
-	}
-	shim_close_event(&slot->event.close, fd);
-	ret = shim_driver_submit(d, slot);
-	if (ret < 0) {
-		shim_not_submitted(o, ret);
-		return;
-	}
-	if (ret == SHIM_PENDING)
-		shim_driver_finish(d, slot);
-	shim_ring_result(o, slot->res);
+	if (slot)
+		shim_close_event(&slot->event.close, fd);
+	if (shim_try(o, slot, &ret))
+		shim_ring_result(o, ret);
 }
 
 void shim_call_close(struct shim_outcome *o, int fd)

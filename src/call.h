@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The five calls, each decided and carried out as far as the ring can: which
- * route, the event, the wait, and what to make of the result.
+ * The calls, each decided and carried out as far as the ring can: which route,
+ * the event, the wait, and what to make of the result.
  *
  * Each function fills an outcome.  Where it says SHIM_NATIVE the caller makes
  * the native call, and that is the whole native semantics because nothing else
@@ -15,10 +15,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "route.h"
 
+struct iovec;
+struct msghdr;
 struct shim_thread;
 
 /* What is left to be done natively. */
@@ -37,23 +40,57 @@ struct shim_outcome {
 };
 
 /*
- * A length above the kernel's limit for one call goes native; see read(2).
- *
+ * A read or write in any of its forms, as the program gave it.  @iov may point
+ * anywhere: it is looked at only where that is safe.
+ */
+struct shim_io {
+	enum shim_call call;
+	int fd;
+	bool write;
+	void *buf;                /* @len bytes; or */
+	size_t len;
+	bool vector;              /* @count segments at @iov */
+	int count;
+	const struct iovec *iov;
+	bool positioned;          /* @off is given; otherwise the file position */
+	int64_t off;
+	int flags;                /* of preadv2(2), pwritev2(2) */
+	bool wait_natively;       /* even with SHIM_WAIT=ring */
+};
+
+/*
  * SHIM_AWAIT_SPACE: a blocking write has moved @done bytes.  Natively it waits
  * for space and returns what it has moved as soon as a handler has run, with
  * SA_RESTART or without.  So the caller sleeps in poll(2), which every handler
  * ends, and then writes on, or returns @done.
  */
-void shim_call_read(struct shim_outcome *o, int fd, void *buf, size_t len);
-void shim_call_write(struct shim_outcome *o, int fd, const void *buf,
-		     size_t len);
+void shim_call_io(struct shim_outcome *o, const struct shim_io *io);
 
 /*
  * Write on after SHIM_AWAIT_SPACE.  Never SHIM_NATIVE but for "still no space";
  * raises no SIGPIPE, as the second part of a native write does not.
  */
-void shim_call_write_rest(struct shim_outcome *o, int fd, const void *buf,
-			  size_t len);
+void shim_call_write_rest(struct shim_outcome *o, enum shim_call call, int fd,
+			  const void *buf, size_t len);
+
+/* Without an address; one that waits does so natively, always. */
+void shim_call_recv(struct shim_outcome *o, int fd, void *buf, size_t len,
+		    int flags);
+void shim_call_send(struct shim_outcome *o, int fd, const void *buf, size_t len,
+		    int flags);
+/* @msg may point anywhere. */
+void shim_call_recvmsg(struct shim_outcome *o, int fd, struct msghdr *msg,
+		       int flags);
+void shim_call_sendmsg(struct shim_outcome *o, int fd, const struct msghdr *msg,
+		       int flags);
+void shim_call_accept(struct shim_outcome *o, enum shim_call call, int fd,
+		      struct sockaddr *addr, socklen_t *addrlen, int flags);
+
+/* Would reading @len bytes at @p work?  At most a page; costs a system call. */
+bool shim_readable(const void *p, size_t len);
+
+/* Segments that are looked at; a call with more is native. */
+#define SHIM_SEGMENTS 64
 
 void shim_call_open(struct shim_outcome *o, enum shim_call call, int dirfd,
 		    const char *path, int flags);

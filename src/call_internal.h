@@ -49,6 +49,46 @@ static inline bool shim_only_ring(long res)
  */
 void shim_not_submitted(struct shim_outcome *o, int err);
 
+/*
+ * Submit the event in @slot, which may be NULL, and take its result, for one
+ * that does not wait.  False: nothing was tried, and the outcome says so.
+ */
+bool shim_try(struct shim_outcome *o, struct shim_slot *slot, long *res);
+
+/*
+ * The length of all segments of a vector that may point anywhere.  SHIM_RING, or
+ * the reason not to look at it.
+ */
+enum shim_route shim_vector_length(const struct iovec *iov, size_t count,
+				   size_t *len);
+
+/* One read or write moves no more (MAX_RW_COUNT of the kernel). */
+#define SHIM_MAX_RW 0x7ffff000UL
+
+/* A blocking write to a socket that is longer may well move a part and wait. */
+#define SHIM_MAY_SPLIT_STREAM 16384U
+
+/* Does @fd have O_NONBLOCK now?  Asked, not remembered. */
+bool shim_nonblock(int fd);
+
+/*
+ * Reads of a descriptor that had to wait the last time mostly have to again, as
+ * in a request-reply loop: asking the ring first would be in vain.  Every eighth
+ * asks all the same.
+ */
+static inline bool shim_will_wait(struct shim_thread *t, int fd,
+				  const struct shim_fd *info)
+{
+	return t->waited_fd == fd && ++t->waited % 8 &&
+	       !(info->flags & SHIM_FD_NONBLOCK);
+}
+
+static inline void shim_did_not_wait(struct shim_thread *t, int fd)
+{
+	if (t->waited_fd == fd)
+		t->waited_fd = -1;
+}
+
 /* Is SO_RCVTIMEO or SO_SNDTIMEO, whichever @name says, set, or unknown? */
 bool shim_has_timeout(int fd, int name);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Read and write.  The ring is asked with RWF_NOWAIT, which answers the same for
+ * Read and write, in all their forms.  The ring is asked with RWF_NOWAIT, which answers the same for
  * blocking and non-blocking descriptors without our knowing which it is.  A
  * call that has to wait is made natively, so that nothing is ever pending while
  * its thread sleeps; with SHIM_WAIT=ring it sleeps with its event pending.
@@ -9,12 +9,6 @@
 
 #include <limits.h>
 #include <sys/uio.h>
-
-/* One read or write moves no more (MAX_RW_COUNT of the kernel). */
-#define MAX_RW 0x7ffff000UL
-
-/* A blocking write that is longer may well move a part and wait. */
-#define MAY_SPLIT 16384
 
 const char *shim_single_threaded;
 bool shim_wait_on_ring;
@@ -35,24 +29,54 @@ static bool position_is_private(const struct shim_fd *info)
 	       *shim_single_threaded;
 }
 
-static enum shim_route regular_route(const struct shim_fd *info, bool write)
+/* What is opened here has no O_DIRECT; somebody else's may. */
+static bool buffered(int fd, const struct shim_fd *info)
+{
+	int flags;
+
+	if (info->flags & (SHIM_FD_OURS | SHIM_FD_BUFFERED))
+		return true;
+	flags = shim_sys_fcntl(fd, F_GETFL, 0);
+	if (flags < 0 || flags & O_DIRECT)
+		return false;
+	shim_fd_learn(fd, SHIM_FD_BUFFERED);
+	return true;
+}
+
+static enum shim_route regular_route(const struct shim_io *io,
+				     const struct shim_fd *info)
 {
 	/* ext4 and most others move every buffered write to a worker. */
-	if (write)
+	if (io->write)
 		return SHIM_WORKER;
 	if (info->flags & SHIM_FD_NO_NOWAIT)
 		return SHIM_UNSUPPORTED;
+	if (io->positioned)
+		return buffered(io->fd, info) ? SHIM_RING : SHIM_UNSUPPORTED;
 	return position_is_private(info) ? SHIM_RING : SHIM_SHARED_POSITION;
 }
 
-static enum shim_route rw_route(int fd, size_t len, struct shim_fd *info,
-				bool write)
+static enum shim_route length_route(const struct shim_io *io, size_t len)
 {
 	/* access_ok() is asked about the whole length, before it is clamped. */
-	if (!len || len > MAX_RW)
+	if (!len || len > SHIM_MAX_RW)
 		return SHIM_LENGTH;
-	if (shim_fd_look(fd, info))
+	/* A pipe gives ESPIPE to pread(2), but data to its operation. */
+	if (io->positioned && (io->off < 0 ||
+			       io->off > INT64_MAX - (int64_t)len))
+		return SHIM_LENGTH;
+	return io->flags ? SHIM_FLAGS : SHIM_RING;
+}
+
+static enum shim_route kind_route(const struct shim_io *io,
+				  struct shim_fd *info)
+{
+	bool write = io->write;
+
+	if (shim_fd_look(io->fd, info))
 		return SHIM_UNKNOWN_FD;
+	if (io->positioned && info->kind != SHIM_FD_REGULAR)
+		return SHIM_KIND;
 	switch (info->kind) {
 	case SHIM_FD_PIPE:
 		return info->flags & SHIM_FD_NO_NOWAIT ? SHIM_UNSUPPORTED :
@@ -63,12 +87,39 @@ static enum shim_route rw_route(int fd, size_t len, struct shim_fd *info,
 	case SHIM_FD_EVENTFD:
 		return write ? SHIM_WORKER : SHIM_RING;
 	case SHIM_FD_REGULAR:
-		return regular_route(info, write);
+		return regular_route(io, info);
 	case SHIM_FD_DATAGRAM:
 		return SHIM_DATAGRAM;
 	default:
 		return SHIM_KIND;
 	}
+}
+
+bool shim_readable(const void *p, size_t len)
+{
+	const char *last = (const char *)p + len - sizeof(uint64_t);
+
+	/* Reads the set, then refuses the operation; see rt_sigprocmask(2). */
+	return shim_sys4(SYS_rt_sigprocmask, -1, p, 0, 8) != -EFAULT &&
+	       (len <= sizeof(uint64_t) ||
+		shim_sys4(SYS_rt_sigprocmask, -1, last, 0, 8) != -EFAULT);
+}
+
+enum shim_route shim_vector_length(const struct iovec *iov, size_t count,
+				   size_t *len)
+{
+	size_t i;
+
+	*len = 0;
+	if (!count || count > SHIM_SEGMENTS ||
+	    !shim_readable(iov, count * sizeof(*iov)))
+		return SHIM_VECTOR;
+	for (i = 0; i < count; i++) {
+		if (iov[i].iov_len > SHIM_MAX_RW)
+			return SHIM_LENGTH;
+		*len += iov[i].iov_len;
+	}
+	return *len > SHIM_MAX_RW ? SHIM_LENGTH : SHIM_RING;
 }
 
 bool shim_has_timeout(int fd, int name)
@@ -130,58 +181,89 @@ static enum shim_route wait_route(int fd, const struct shim_fd *info,
 
 /* What one call is about. */
 struct rw {
+	const struct shim_io *io;
 	struct shim_outcome *o;
 	struct shim_driver *d;
 	struct shim_fd info;
-	int fd;
-	char *buf;
-	uint32_t len;
-	bool write;
+	uint32_t len; /* of all segments */
 	bool rest;    /* of a write that has moved a part already */
 };
+
+static void fill_vector(const struct rw *c, struct shim_slot *slot,
+			int rw_flags)
+{
+	const struct shim_io *io = c->io;
+	uint64_t off = io->positioned ? (uint64_t)io->off : (uint64_t)-1;
+
+	if (io->write)
+		shim_writev_event(&slot->event.vector, io->fd, io->iov,
+				  (unsigned)io->count, off, rw_flags);
+	else
+		shim_readv_event(&slot->event.vector, io->fd, io->iov,
+				 (unsigned)io->count, off, rw_flags);
+}
+
+static void fill(const struct rw *c, struct shim_slot *slot, size_t from,
+		 int rw_flags)
+{
+	const struct shim_io *io = c->io;
+	uint64_t off = io->positioned ? (uint64_t)io->off : (uint64_t)-1;
+	uint32_t len = c->len - (uint32_t)from;
+	char *buf = (char *)io->buf + from;
+
+	/* Of a socket the cheaper operation; it never raises SIGPIPE. */
+	if (io->write && c->info.kind == SHIM_FD_STREAM)
+		shim_send_event(&slot->event.rw, io->fd, buf, len,
+				MSG_NOSIGNAL |
+				(rw_flags & RWF_NOWAIT ? MSG_DONTWAIT : 0));
+	else if (io->write)
+		shim_write_event(&slot->event.rw, io->fd, buf, len, off,
+				 rw_flags);
+	else
+		shim_read_event(&slot->event.rw, io->fd, buf, len, off,
+				rw_flags);
+}
 
 static struct shim_slot *rw_slot(const struct rw *c, size_t from, int rw_flags)
 {
 	struct shim_slot *slot = shim_slot_take(&c->d->completions);
-	uint32_t len = c->len - (uint32_t)from;
 
-	if (!slot)
-		return NULL;
-	/* Of a socket the cheaper operation; it never raises SIGPIPE. */
-	if (c->write && c->info.kind == SHIM_FD_STREAM)
-		shim_send_event(&slot->event.rw, c->fd, c->buf + from, len,
-				MSG_NOSIGNAL |
-				(rw_flags & RWF_NOWAIT ? MSG_DONTWAIT : 0));
-	else if (c->write)
-		shim_write_event(&slot->event.rw, c->fd, c->buf + from, len,
-				 (uint64_t)-1, rw_flags);
-	else
-		shim_read_event(&slot->event.rw, c->fd, c->buf + from, len,
-				(uint64_t)-1, rw_flags);
+	if (slot && c->io->vector)
+		fill_vector(c, slot, rw_flags);
+	else if (slot)
+		fill(c, slot, from, rw_flags);
 	return slot;
+}
+
+/* A vector is not taken apart: one that has to wait does so natively. */
+static bool may_wait_on_ring(const struct rw *c)
+{
+	return shim_wait_on_ring && !c->io->vector && !c->io->wait_natively;
 }
 
 /* A result that is the program's, as it is, or nearly. */
 static void rw_result(struct rw *c, long res)
 {
 	if (res == -EFAULT)
-		res = shim_fault_or_badf(c->fd, c->write ? O_WRONLY : O_RDONLY);
+		res = shim_fault_or_badf(c->io->fd,
+					 c->io->write ? O_WRONLY : O_RDONLY);
 	/* A second write gives the same error, and the signal with it. */
 	if (shim_only_ring(res) ||
-	    (res == -EPIPE && c->info.kind == SHIM_FD_STREAM && !c->rest))
+	    (res == -EPIPE && c->info.kind == SHIM_FD_STREAM && !c->rest &&
+	     !c->io->vector))
 		shim_native_route(c->o, SHIM_RETRY);
 	else
 		shim_ring_result(c->o, res);
 }
 
-static bool nonblock(const struct rw *c)
+bool shim_nonblock(int fd)
 {
-	int flags = shim_sys_fcntl(c->fd, F_GETFL, 0);
+	int flags = shim_sys_fcntl(fd, F_GETFL, 0);
 
 	if (flags < 0)
 		return false;
 	if (flags & O_NONBLOCK)
-		shim_fd_learn(c->fd, SHIM_FD_NONBLOCK);
+		shim_fd_learn(fd, SHIM_FD_NONBLOCK);
 	return flags & O_NONBLOCK;
 }
 
@@ -211,13 +293,13 @@ static void write_rest_on_ring(struct rw *c, size_t done)
 static void short_write(struct rw *c, size_t done)
 {
 	c->o->done = done;
-	if (nonblock(c)) {
+	if (shim_nonblock(c->io->fd)) {
 		shim_ring_result(c->o, (long)done);
 	} else if (c->info.kind == SHIM_FD_STREAM &&
-		   shim_has_timeout(c->fd, SO_SNDTIMEO)) {
+		   shim_has_timeout(c->io->fd, SO_SNDTIMEO)) {
 		/* Such a wait never restarts: the native rest is exact. */
 		shim_native_route(c->o, SHIM_TIMEOUT);
-	} else if (shim_wait_on_ring) {
+	} else if (may_wait_on_ring(c)) {
 		write_rest_on_ring(c, done);
 	} else {
 		c->o->rest = SHIM_AWAIT_SPACE;
@@ -230,10 +312,10 @@ static void wait_on_ring(struct rw *c)
 	struct shim_slot *slot;
 	int flags, ret;
 
-	c->o->route = wait_route(c->fd, &c->info, c->write, &flags);
+	c->o->route = wait_route(c->io->fd, &c->info, c->io->write, &flags);
 	if (c->o->route != SHIM_RING) {
 		if (c->o->route == SHIM_RETRY)
-			shim_fd_forget(c->fd);
+			shim_fd_forget(c->io->fd);
 		return;
 	}
 	if (flags & O_NONBLOCK) {
@@ -248,7 +330,7 @@ static void wait_on_ring(struct rw *c)
 	ret = shim_driver_wait(c->d, slot, false);
 	if (ret < 0)
 		shim_not_submitted(c->o, ret);
-	else if (c->write && slot->res > 0 && (uint32_t)slot->res < c->len)
+	else if (c->io->write && slot->res > 0 && (uint32_t)slot->res < c->len)
 		short_write(c, (size_t)slot->res);
 	else
 		rw_result(c, slot->res);
@@ -257,31 +339,24 @@ static void wait_on_ring(struct rw *c)
 /* A call that has to wait does so natively, with nothing pending. */
 static void wait_natively(struct rw *c)
 {
-	if (!c->write)
-		c->o->thread->waited_fd = c->fd;
-	shim_native_route(c->o, c->write ? SHIM_SPACE : SHIM_WAITED);
+	if (!c->io->write)
+		c->o->thread->waited_fd = c->io->fd;
+	shim_native_route(c->o, c->io->write ? SHIM_SPACE : SHIM_WAITED);
 }
 
-/*
- * Reads of a descriptor that had to wait the last time mostly have to again, as
- * in a request-reply loop: asking the ring first would be in vain.  Every eighth
- * asks all the same.
- */
 static bool will_wait(const struct rw *c)
 {
-	struct shim_thread *t = c->o->thread;
-
-	return !c->write && t->waited_fd == c->fd && !shim_wait_on_ring &&
-	       ++t->waited % 8 && c->info.kind != SHIM_FD_REGULAR &&
-	       !(c->info.flags & SHIM_FD_NONBLOCK);
+	return !c->io->write && !may_wait_on_ring(c) &&
+	       c->info.kind != SHIM_FD_REGULAR &&
+	       shim_will_wait(c->o->thread, c->io->fd, &c->info);
 }
 
 /* Nothing there, or no space. */
 static void would_wait(struct rw *c)
 {
-	if (shim_wait_on_ring)
+	if (may_wait_on_ring(c))
 		wait_on_ring(c);
-	else if (nonblock(c))
+	else if (shim_nonblock(c->io->fd))
 		shim_ring_result(c->o, -EAGAIN);
 	else
 		wait_natively(c);
@@ -295,37 +370,31 @@ static void short_regular(struct rw *c, long res)
 		c->o->done = (size_t)res;
 }
 
+static bool falls_short(const struct rw *c, long res)
+{
+	return res > 0 && (uint32_t)res < c->len;
+}
+
 static void ring_rw(struct rw *c)
 {
-	struct shim_slot *slot = rw_slot(c, 0, RWF_NOWAIT);
-	int ret;
+	long res;
 
-	if (!slot) {
-		shim_native_route(c->o, SHIM_RETRY);
+	if (!shim_try(c->o, rw_slot(c, 0, RWF_NOWAIT), &res))
 		return;
-	}
-	ret = shim_driver_submit(c->d, slot);
-	if (ret < 0) {
-		shim_not_submitted(c->o, ret);
-		return;
-	}
-	if (ret == SHIM_PENDING)
-		shim_driver_finish(c->d, slot);
-	ret = slot->res;
-	if (ret > 0 && !c->write && c->o->thread->waited_fd == c->fd)
-		c->o->thread->waited_fd = -1;
-	if (ret == -EOPNOTSUPP) {
-		shim_fd_learn(c->fd, SHIM_FD_NO_NOWAIT);
+	if (res > 0 && !c->io->write)
+		shim_did_not_wait(c->o->thread, c->io->fd);
+	if (res == -EOPNOTSUPP) {
+		shim_fd_learn(c->io->fd, SHIM_FD_NO_NOWAIT);
 		shim_native_route(c->o, SHIM_UNSUPPORTED);
 	} else if (c->info.kind == SHIM_FD_REGULAR &&
-		   (ret == -EAGAIN || (ret > 0 && (uint32_t)ret < c->len))) {
-		short_regular(c, ret);
-	} else if (ret == -EAGAIN) {
+		   (res == -EAGAIN || falls_short(c, res))) {
+		short_regular(c, res);
+	} else if (res == -EAGAIN) {
 		would_wait(c);
-	} else if (c->write && ret > 0 && (uint32_t)ret < c->len) {
-		short_write(c, (size_t)ret);
+	} else if (c->io->write && falls_short(c, res)) {
+		short_write(c, (size_t)res);
 	} else {
-		rw_result(c, ret);
+		rw_result(c, res);
 	}
 }
 
@@ -335,57 +404,61 @@ static void ring_rw(struct rw *c)
  */
 static bool may_split(const struct rw *c)
 {
-	uint32_t whole = c->info.kind == SHIM_FD_PIPE ? PIPE_BUF : MAY_SPLIT;
+	uint32_t whole = c->info.kind == SHIM_FD_PIPE ? PIPE_BUF :
+		SHIM_MAY_SPLIT_STREAM;
 
-	return c->write && c->len > whole && !nonblock(c);
+	return c->io->write && c->len > whole && !shim_nonblock(c->io->fd);
 }
 
-static void call_rw(struct rw *c, struct shim_outcome *o, int fd, size_t len)
+/* SHIM_RING if the ring may be asked, else why not. */
+static enum shim_route rw_route(struct rw *c)
 {
-	enum shim_call call = c->write ? SHIM_CALL_WRITE : SHIM_CALL_READ;
+	const struct shim_io *io = c->io;
+	enum shim_route route = SHIM_RING;
+	size_t len = io->len;
+
+	if (io->vector)
+		route = shim_vector_length(io->iov, (size_t)io->count, &len);
+	if (route == SHIM_RING)
+		route = length_route(io, len);
+	if (route == SHIM_RING)
+		route = kind_route(io, &c->info);
+	if (route != SHIM_RING)
+		return route;
+	c->len = (uint32_t)len;
+	if (!c->rest && may_split(c))
+		return SHIM_MAY_SPLIT;
+	return will_wait(c) ? SHIM_WAITED : SHIM_RING;
+}
+
+static void call_rw(struct shim_outcome *o, const struct shim_io *io, bool rest)
+{
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+	struct rw c = { .io = io, .o = o, .rest = rest };
 	struct shim_thread *t;
 
-	if (shim_outcome_begin(o, call, frame) != SHIM_RING)
+	if (shim_outcome_begin(o, io->call, frame) != SHIM_RING)
 		return;
 	t = o->thread;
-	o->route = rw_route(fd, len, &c->info, c->write);
-	if (o->route == SHIM_RING) {
-		c->o = o;
-		c->d = &t->driver;
-		c->fd = fd;
-		c->len = (uint32_t)len;
-		if (!c->rest && may_split(c))
-			o->route = SHIM_MAY_SPLIT;
-		else if (will_wait(c))
-			o->route = SHIM_WAITED;
-		else
-			ring_rw(c);
-	}
+	c.d = &t->driver;
+	o->route = rw_route(&c);
+	if (o->route == SHIM_RING)
+		ring_rw(&c);
 	shim_end(t);
 }
 
-void shim_call_read(struct shim_outcome *o, int fd, void *buf, size_t len)
+void shim_call_io(struct shim_outcome *o, const struct shim_io *io)
 {
-	struct rw c = { .buf = buf };
-
-	call_rw(&c, o, fd, len);
+	call_rw(o, io, false);
 }
 
-void shim_call_write(struct shim_outcome *o, int fd, const void *buf,
-		     size_t len)
+void shim_call_write_rest(struct shim_outcome *o, enum shim_call call, int fd,
+			  const void *buf, size_t len)
 {
-	struct rw c = { .buf = (char *)(uintptr_t)buf, .write = true };
-
-	call_rw(&c, o, fd, len);
-}
-
-void shim_call_write_rest(struct shim_outcome *o, int fd, const void *buf,
-			  size_t len)
-{
-	struct rw c = {
-		.buf = (char *)(uintptr_t)buf, .write = true, .rest = true,
+	struct shim_io io = {
+		.call = call, .fd = fd, .write = true,
+		.buf = (void *)(uintptr_t)buf, .len = len,
 	};
 
-	call_rw(&c, o, fd, len);
+	call_rw(o, &io, true);
 }

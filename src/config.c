@@ -45,12 +45,16 @@ void shim_config_parse(struct shim_config *config, char *const *env)
 {
 	static const char *const modes[] = { "ring", "off", NULL };
 	static const char *const waits[] = { "native", "ring", NULL };
+	static const char *const patches[] = { "auto", "off", NULL };
 
 	*config = (struct shim_config){ .bad_name = NULL };
 	config->mode = (enum shim_mode)choose(config, env, "SHIM_MODE", modes,
 					      "ring, off");
 	config->wait = (enum shim_wait)choose(config, env, "SHIM_WAIT", waits,
 					      "native, ring");
+	config->patch = (enum shim_patching)choose(config, env, "SHIM_PATCH",
+						   patches, "auto, off");
+	config->preload = find(env, "LD_PRELOAD");
 	config->stats = find(env, "SHIM_STATS");
 	if (config->stats && !strcmp(config->stats, "0"))
 		config->stats = NULL;

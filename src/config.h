@@ -11,10 +11,15 @@ enum shim_mode { SHIM_MODE_RING, SHIM_MODE_OFF };
 /* Where a call that has to wait sleeps; see call.h. */
 enum shim_wait { SHIM_WAIT_NATIVE, SHIM_WAIT_RING };
 
+/* Are libc's own functions patched? */
+enum shim_patching { SHIM_PATCH_AUTO, SHIM_PATCH_OFF };
+
 struct shim_config {
 	enum shim_mode mode;
 	enum shim_wait wait;
+	enum shim_patching patch;
 	const char *stats;    /* NULL: none; "1": stderr; else a file name */
+	const char *preload;  /* LD_PRELOAD, or NULL */
 	/* Of the first variable with a value that means nothing, or NULL. */
 	const char *bad_name;
 	const char *bad_value;

@@ -29,8 +29,21 @@ void shim_counters_fold(shim_counts counts)
 
 	for (i = 0; i < SHIM_CALLS; i++) {
 		for (j = 0; j < SHIM_COLUMNS; j++) {
-			atomic_fetch_add(&others[i][j], counts[i][j]);
-			counts[i][j] = 0;
+			if (counts[i][j])
+				atomic_fetch_add(&others[i][j], counts[i][j]);
+		}
+	}
+	shim_counters_clear(counts);
+}
+
+void shim_counters_clear(shim_counts counts)
+{
+	unsigned i, j;
+
+	for (i = 0; i < SHIM_CALLS; i++) {
+		for (j = 0; j < SHIM_COLUMNS; j++) {
+			if (counts[i][j])
+				counts[i][j] = 0;
 		}
 	}
 }
@@ -109,7 +122,7 @@ static bool any(const uint64_t *counts)
 	return false;
 }
 
-void shim_counters_print(int fd)
+void shim_counters_print(int fd, bool patched)
 {
 	struct line l = { .len = 0 };
 	unsigned i, j;
@@ -120,6 +133,7 @@ void shim_counters_print(int fd)
 		return;
 	put_text(&l, "# libshim " SHIM_VERSION " pid ");
 	put_number(&l, (uint64_t)shim_sys_getpid());
+	put_text(&l, patched ? ", patch on" : ", patch off");
 	put_text(&l, ": call, route, count");
 	flush_line(&l, fd);
 	for (i = 0; i < SHIM_CALLS; i++) {

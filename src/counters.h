@@ -42,6 +42,9 @@ void shim_counters_sum(shim_counts sum);
 /* Keep what a dead thread's block has counted.  Zeroes the block's counts. */
 void shim_counters_fold(shim_counts counts);
 
+/* Zeroes the counts of a block; what is zero is not written. */
+void shim_counters_clear(shim_counts counts);
+
 /* This is a forked child: it has done nothing yet. */
 void shim_counters_reset(void);
 
@@ -52,7 +55,10 @@ void shim_counters_reset(void);
  */
 int shim_counters_open(const char *path);
 
-/* Write the report of this process to @fd, if anything was counted. */
-void shim_counters_print(int fd);
+/*
+ * Write the report of this process to @fd, if anything was counted.  @patched:
+ * are libc's own functions?  It says so.
+ */
+void shim_counters_print(int fd, bool patched);
 
 #endif

@@ -14,18 +14,20 @@
 #include "sys.h"
 
 #define LINE 64UL
-#define NAME 8U     /* the call, padded; claimed as one word */
+#define NAME 16U    /* the call, padded; claimed by its first word */
 #define DIGITS 40U  /* two words of eight digits */
-#define LINES 256UL
+#define LINES 1024UL
 #define SIZE (LINE * LINES)
 #define PATIENCE 100000
 
 static const char header[] =
 	"# libshim counters: call, route, count (summed over processes)";
-static const char blank[NAME + 1] = "        ";
-static const char taken[NAME + 1] = "........"; /* while it is being filled */
+static const char blank[] = "        ";
+static const char taken[] = "........"; /* while it is being filled */
 
-_Static_assert(sizeof(shim_counts) / sizeof(uint64_t) < LINES,
+/* Calls that are only counted have one route, and errors. */
+_Static_assert(SHIM_FIRST_COUNTED * SHIM_COLUMNS +
+	       (SHIM_CALLS - SHIM_FIRST_COUNTED) * 2 < LINES,
 	       "a line for every counter");
 
 volatile bool shim_counters_file;
@@ -62,17 +64,6 @@ static uint64_t add_digits(char *p, uint64_t n)
 	return sum / 100000000;
 }
 
-static void full_name(char *name, unsigned column)
-{
-	const char *s = shim_column_name(column);
-
-	memset(name, ' ', DIGITS - NAME);
-	if (column > SHIM_RING && column < SHIM_ROUTES) {
-		memcpy(name, "native:", 7);
-		name += 7;
-	}
-	memcpy(name, s, strlen(s));
-}
 
 /*
  * The first word of a line, once its owner has filled it.  Whoever interrupted
@@ -99,26 +90,26 @@ static bool claim_line(char *line)
 }
 
 /* Find the line of a counter, or make it. */
-static char *find_line(enum shim_call call, unsigned column)
+static char *find_line(const char *call, const char *prefix, const char *column)
 {
-	const char *s = shim_call_name(call);
-	char name[NAME + 1], route[DIGITS - NAME], *line;
+	char name[DIGITS], *line;
 	unsigned long i;
 
-	memcpy(name, blank, NAME);
-	memcpy(name, s, strlen(s));
-	full_name(route, column);
+	memset(name, ' ', sizeof(name));
+	memcpy(name, call, strlen(call));
+	memcpy(name + NAME, prefix, strlen(prefix));
+	memcpy(name + NAME + strlen(prefix), column, strlen(column));
 	for (i = 1; i < LINES; i++) {
 		line = map + i * LINE;
 		if (claim_line(line)) {
 			memset(line + DIGITS, '0', 16);
-			memcpy(line + NAME, route, sizeof(route));
+			memcpy(line + 8, name + 8, sizeof(name) - 8);
 			atomic_store((_Atomic uint64_t *)(void *)line,
 				     word_of(name));
 			return line;
 		}
 		if (first_word(line) == word_of(name) &&
-		    !memcmp(line + NAME, route, sizeof(route)))
+		    !memcmp(line + 8, name + 8, sizeof(name) - 8))
 			return line;
 	}
 	return NULL;
@@ -130,7 +121,9 @@ void shim_counters_file_add(enum shim_call call, unsigned column, uint64_t n)
 	uint64_t carry;
 
 	if (!line) {
-		line = find_line(call, column);
+		line = find_line(shim_call_name(call),
+				 column > SHIM_RING && column < SHIM_ROUTES ?
+				 "native:" : "", shim_column_name(column));
 		if (!line)
 			return;
 		atomic_store(&lines[call][column], line);
@@ -138,6 +131,20 @@ void shim_counters_file_add(enum shim_call call, unsigned column, uint64_t n)
 	carry = add_digits(line + DIGITS + 8, n);
 	if (carry)
 		add_digits(line + DIGITS, carry);
+}
+
+static bool image_patched;
+
+void shim_counters_file_image(bool patched)
+{
+	char *line;
+
+	image_patched = patched;
+	if (!shim_counters_file)
+		return;
+	line = find_line("process", "", patched ? "patched" : "unpatched");
+	if (line)
+		add_digits(line + DIGITS + 8, 1);
 }
 
 /* Put the pid where the pattern says "%p". */
@@ -162,12 +169,30 @@ static int file_name(char *name, size_t size)
 	return *s ? -ENAMETOOLONG : 0;
 }
 
+static int write_blank(int fd)
+{
+	char text[64 * LINE];
+	unsigned long i;
+	long ret;
+
+	memset(text, ' ', sizeof(text));
+	for (i = LINE - 1; i < sizeof(text); i += LINE)
+		text[i] = '\n';
+	memcpy(text, header, sizeof(header) - 1);
+	for (i = 0; i < SIZE; i += sizeof(text)) {
+		ret = shim_sys4(SYS_pwrite64, fd, text, sizeof(text), i);
+		if (ret != sizeof(text))
+			return ret < 0 ? (int)ret : -ENOSPC;
+		memset(text, ' ', sizeof(header) - 1);
+	}
+	return 0;
+}
+
 /* Write the empty table, unless somebody has. */
 static int prepare(int fd)
 {
 	char line[LINE];
 	struct stat st = { 0 };
-	unsigned long i;
 	long ret;
 
 	ret = shim_sys_fstat(fd, &st);
@@ -180,16 +205,7 @@ static int prepare(int fd)
 		return st.st_size == SIZE && ret == LINE &&
 		       !memcmp(line, header, sizeof(header) - 1) ? 0 : -EEXIST;
 	}
-	for (i = 0; i < LINES; i++) {
-		memset(line, ' ', LINE - 1);
-		line[LINE - 1] = '\n';
-		if (!i)
-			memcpy(line, header, sizeof(header) - 1);
-		ret = shim_sys4(SYS_pwrite64, fd, line, LINE, i * LINE);
-		if (ret != LINE)
-			return ret < 0 ? (int)ret : -ENOSPC;
-	}
-	return 0;
+	return write_blank(fd);
 }
 
 static int map_file(void)
@@ -244,5 +260,6 @@ void shim_counters_file_fork_child(void)
 	memset(lines, 0, sizeof(lines));
 	if (!map_file())
 		shim_counters_file = true;
+	shim_counters_file_image(image_patched);
 	shim_sys(SYS_munmap, old, SIZE, 0);
 }

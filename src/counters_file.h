@@ -21,6 +21,9 @@ extern volatile bool shim_counters_file;
 /* Async-signal-safe, no system call. */
 void shim_counters_file_add(enum shim_call call, unsigned column, uint64_t n);
 
+/* One more program has begun, with libc's functions patched or not. */
+void shim_counters_file_image(bool patched);
+
 /* In a forked child: a file of its own if the name has its pid in it. */
 void shim_counters_file_fork_child(void);
 

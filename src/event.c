@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * The five events, and the sixth that cancels them: how each fills its SQE and
- * what each must keep alive when its caller has gone.
+ * The events, and the one that cancels them: how each fills its SQE and what each
+ * must keep alive when its caller has gone.
  */
 #include "event.h"
 
 #include "sys.h"
+
+/* Newer than Debian 12's headers; see accept in io_uring_enter(2). */
+#ifndef IORING_ACCEPT_DONTWAIT
+#define IORING_ACCEPT_DONTWAIT (1U << 1) /* 6.10 */
+#endif
 
 static bool eager(const struct shim_event *ev)
 {
@@ -25,6 +30,19 @@ static void owns_nothing(struct shim_event *ev, struct shim_cancellation *c)
 	(void)c;
 }
 
+static void drop_descriptor(struct shim_cancellation *c, int res)
+{
+	(void)c;
+	if (res >= 0)
+		shim_sys_close(res);
+}
+
+static void owns_descriptor(struct shim_event *ev, struct shim_cancellation *c)
+{
+	(void)ev;
+	c->drop = drop_descriptor;
+}
+
 /* OpenAt */
 
 static void openat_prepare(struct shim_event *ev, struct io_uring_sqe *sqe)
@@ -34,23 +52,11 @@ static void openat_prepare(struct shim_event *ev, struct io_uring_sqe *sqe)
 	io_uring_prep_openat2(sqe, e->dirfd, e->path, &e->how);
 }
 
-static void openat_drop(struct shim_cancellation *c, int res)
-{
-	(void)c;
-	if (res >= 0)
-		shim_sys_close(res);
-}
-
-static void openat_cancel(struct shim_event *ev, struct shim_cancellation *c)
-{
-	(void)ev;
-	c->drop = openat_drop;
-}
 
 static const struct shim_event_ops openat_ops = {
 	.name = "openat",
 	.prepare = openat_prepare,
-	.cancel = openat_cancel,
+	.cancel = owns_descriptor,
 	.is_eager = eager,
 };
 
@@ -86,6 +92,13 @@ static void send_prepare(struct shim_event *ev, struct io_uring_sqe *sqe)
 	struct shim_rw_event *e = (struct shim_rw_event *)ev;
 
 	io_uring_prep_send(sqe, e->fd, e->buf, e->len, e->rw_flags);
+}
+
+static void recv_prepare(struct shim_event *ev, struct io_uring_sqe *sqe)
+{
+	struct shim_rw_event *e = (struct shim_rw_event *)ev;
+
+	io_uring_prep_recv(sqe, e->fd, e->buf, e->len, e->rw_flags);
 }
 
 static void rw_drop(struct shim_cancellation *c, int res)
@@ -128,6 +141,13 @@ static const struct shim_event_ops send_ops = {
 	.is_eager = eager,
 };
 
+static const struct shim_event_ops recv_ops = {
+	.name = "recv",
+	.prepare = recv_prepare,
+	.cancel = rw_cancel,
+	.is_eager = eager,
+};
+
 static void rw_event(struct shim_rw_event *e, int fd, void *buf, uint32_t len,
 		     uint64_t off, int rw_flags)
 {
@@ -153,11 +173,149 @@ void shim_write_event(struct shim_rw_event *e, int fd, const void *buf,
 	rw_event(e, fd, (void *)(uintptr_t)buf, len, off, rw_flags);
 }
 
+void shim_recv_event(struct shim_rw_event *e, int fd, void *buf, uint32_t len,
+		     int flags)
+{
+	e->ev.ops = &recv_ops;
+	rw_event(e, fd, buf, len, 0, flags);
+}
+
 void shim_send_event(struct shim_rw_event *e, int fd, const void *buf,
 		     uint32_t len, int flags)
 {
 	e->ev.ops = &send_ops;
 	rw_event(e, fd, (void *)(uintptr_t)buf, len, 0, flags);
+}
+
+/* Readv and Writev */
+
+static void vector_prepare(struct shim_event *ev, int op,
+			   struct io_uring_sqe *sqe)
+{
+	struct shim_vector_event *e = (struct shim_vector_event *)ev;
+
+	io_uring_prep_rw(op, sqe, e->fd, e->iov, e->count, e->off);
+	sqe->rw_flags = e->rw_flags;
+}
+
+static void readv_prepare(struct shim_event *ev, struct io_uring_sqe *sqe)
+{
+	vector_prepare(ev, IORING_OP_READV, sqe);
+}
+
+static void writev_prepare(struct shim_event *ev, struct io_uring_sqe *sqe)
+{
+	vector_prepare(ev, IORING_OP_WRITEV, sqe);
+}
+
+static const struct shim_event_ops readv_ops = {
+	.name = "readv",
+	.prepare = readv_prepare,
+	.cancel = owns_nothing,
+	.is_eager = eager,
+};
+
+static const struct shim_event_ops writev_ops = {
+	.name = "writev",
+	.prepare = writev_prepare,
+	.cancel = owns_nothing,
+	.is_eager = eager,
+};
+
+static void vector_event(struct shim_vector_event *e, int fd,
+			 const struct iovec *iov, unsigned count, uint64_t off,
+			 int rw_flags)
+{
+	e->fd = fd;
+	e->iov = iov;
+	e->count = count;
+	e->off = off;
+	e->rw_flags = rw_flags;
+}
+
+void shim_readv_event(struct shim_vector_event *e, int fd,
+		      const struct iovec *iov, unsigned count, uint64_t off,
+		      int rw_flags)
+{
+	e->ev.ops = &readv_ops;
+	vector_event(e, fd, iov, count, off, rw_flags);
+}
+
+void shim_writev_event(struct shim_vector_event *e, int fd,
+		       const struct iovec *iov, unsigned count, uint64_t off,
+		       int rw_flags)
+{
+	e->ev.ops = &writev_ops;
+	vector_event(e, fd, iov, count, off, rw_flags);
+}
+
+/* Recvmsg and Sendmsg */
+
+static void recvmsg_prepare(struct shim_event *ev, struct io_uring_sqe *sqe)
+{
+	struct shim_msg_event *e = (struct shim_msg_event *)ev;
+
+	io_uring_prep_recvmsg(sqe, e->fd, e->msg, e->flags);
+}
+
+static void sendmsg_prepare(struct shim_event *ev, struct io_uring_sqe *sqe)
+{
+	struct shim_msg_event *e = (struct shim_msg_event *)ev;
+
+	io_uring_prep_sendmsg(sqe, e->fd, e->msg, e->flags);
+}
+
+static const struct shim_event_ops recvmsg_ops = {
+	.name = "recvmsg",
+	.prepare = recvmsg_prepare,
+	.cancel = owns_nothing,
+	.is_eager = eager,
+};
+
+static const struct shim_event_ops sendmsg_ops = {
+	.name = "sendmsg",
+	.prepare = sendmsg_prepare,
+	.cancel = owns_nothing,
+	.is_eager = eager,
+};
+
+void shim_recvmsg_event(struct shim_msg_event *e, int fd, struct msghdr *msg,
+			unsigned flags)
+{
+	*e = (struct shim_msg_event){ { &recvmsg_ops }, fd, msg, flags };
+}
+
+void shim_sendmsg_event(struct shim_msg_event *e, int fd,
+			const struct msghdr *msg, unsigned flags)
+{
+	*e = (struct shim_msg_event){
+		{ &sendmsg_ops }, fd, (struct msghdr *)(uintptr_t)msg, flags,
+	};
+}
+
+/* Accept */
+
+static void accept_prepare(struct shim_event *ev, struct io_uring_sqe *sqe)
+{
+	struct shim_accept_event *e = (struct shim_accept_event *)ev;
+
+	io_uring_prep_accept(sqe, e->fd, e->addr, e->addrlen, e->flags);
+	sqe->ioprio = IORING_ACCEPT_DONTWAIT;
+}
+
+static const struct shim_event_ops accept_ops = {
+	.name = "accept",
+	.prepare = accept_prepare,
+	.cancel = owns_descriptor,
+	.is_eager = eager,
+};
+
+void shim_accept_event(struct shim_accept_event *e, int fd,
+		       struct sockaddr *addr, unsigned *addrlen, int flags)
+{
+	*e = (struct shim_accept_event){
+		{ &accept_ops }, fd, addr, addrlen, flags,
+	};
 }
 
 /* Connect */

@@ -35,6 +35,8 @@
 #include <linux/openat2.h>
 #include <liburing.h>
 
+struct iovec;
+struct msghdr;
 struct sockaddr;
 
 /*
@@ -92,6 +94,39 @@ struct shim_rw_event {
 	void (*release)(void *buf);
 };
 
+/*
+ * preadv2(2) and pwritev2(2); @off -1 is the file position.  The segments are
+ * copied by the kernel when it takes the SQE; the buffers are borrowed.
+ */
+struct shim_vector_event {
+	struct shim_event ev;
+	int fd;
+	const struct iovec *iov;
+	unsigned count;
+	int rw_flags;
+	uint64_t off;
+};
+
+/* recvmsg(2) and sendmsg(2); @msg and what it points at are borrowed. */
+struct shim_msg_event {
+	struct shim_event ev;
+	int fd;
+	struct msghdr *msg;
+	unsigned flags;
+};
+
+/*
+ * accept4(2) that does not wait (IORING_ACCEPT_DONTWAIT, 6.10).  A cancelled
+ * Accept owns the descriptor that may still arrive: its cancellation closes it.
+ */
+struct shim_accept_event {
+	struct shim_event ev;
+	int fd;
+	struct sockaddr *addr;
+	unsigned *addrlen;
+	int flags;
+};
+
 /* connect(2).  The address is copied by the kernel when it takes the SQE. */
 struct shim_connect_event {
 	struct shim_event ev;
@@ -116,6 +151,9 @@ union shim_any_event {
 	struct shim_event ev;
 	struct shim_openat_event openat;
 	struct shim_rw_event rw;
+	struct shim_vector_event vector;
+	struct shim_msg_event msg;
+	struct shim_accept_event accept;
 	struct shim_connect_event connect;
 	struct shim_close_event close;
 	struct shim_cancel_event cancel;
@@ -127,9 +165,24 @@ void shim_read_event(struct shim_rw_event *e, int fd, void *buf, uint32_t len,
 		     uint64_t off, int rw_flags);
 void shim_write_event(struct shim_rw_event *e, int fd, const void *buf,
 		      uint32_t len, uint64_t off, int rw_flags);
-/* send(2), which raises no SIGPIPE; @flags as there. */
+/* recv(2), and send(2), which raises no SIGPIPE; @flags as there. */
+void shim_recv_event(struct shim_rw_event *e, int fd, void *buf, uint32_t len,
+		     int flags);
 void shim_send_event(struct shim_rw_event *e, int fd, const void *buf,
 		     uint32_t len, int flags);
+void shim_readv_event(struct shim_vector_event *e, int fd,
+		      const struct iovec *iov, unsigned count, uint64_t off,
+		      int rw_flags);
+void shim_writev_event(struct shim_vector_event *e, int fd,
+		       const struct iovec *iov, unsigned count, uint64_t off,
+		       int rw_flags);
+/* No SIGPIPE either. */
+void shim_recvmsg_event(struct shim_msg_event *e, int fd, struct msghdr *msg,
+			unsigned flags);
+void shim_sendmsg_event(struct shim_msg_event *e, int fd,
+			const struct msghdr *msg, unsigned flags);
+void shim_accept_event(struct shim_accept_event *e, int fd,
+		       struct sockaddr *addr, unsigned *addrlen, int flags);
 void shim_connect_event(struct shim_connect_event *e, int fd,
 			const struct sockaddr *addr, socklen_t addrlen);
 void shim_close_event(struct shim_close_event *e, int fd);

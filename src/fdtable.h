@@ -33,6 +33,7 @@ enum {
 	SHIM_FD_INLINE_CLOSE = 8,/* close does no work of its own */
 	SHIM_FD_UNIX = 16,
 	SHIM_FD_NONBLOCK = 32,   /* had O_NONBLOCK when it was last asked */
+	SHIM_FD_BUFFERED = 64,   /* had no O_DIRECT when it was last asked */
 };
 
 struct shim_fd {

@@ -41,6 +41,8 @@ static void set_pointers(struct shim_ring *ring, const struct io_uring_params *p
 	ring->wait_flags = 0;
 	if (p->features & IORING_FEAT_NO_IOWAIT)
 		ring->wait_flags |= IORING_ENTER_NO_IOWAIT;
+	/* There is no bit for it; this one came with the same kernel. */
+	ring->accept_dontwait = p->features & IORING_FEAT_RECVSEND_BUNDLE;
 }
 
 static int setup_registered_only(struct shim_ring *ring, char *memory)
@@ -141,6 +143,8 @@ void shim_ring_close(struct shim_ring *ring)
 {
 	struct io_uring_rsrc_update up = { .offset = (unsigned)ring->index };
 
+	if (ring->form == SHIM_RING_NONE)
+		return;
 	io_uring_register((unsigned)ring->index, IORING_UNREGISTER_RING_FDS |
 			  IORING_REGISTER_USE_REGISTERED_RING, &up, 1);
 	shim_ring_retire(ring);

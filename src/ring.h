@@ -43,6 +43,9 @@
 #ifndef IORING_FEAT_NO_IOWAIT
 #define IORING_FEAT_NO_IOWAIT (1U << 17) /* 6.15 */
 #endif
+#ifndef IORING_FEAT_RECVSEND_BUNDLE
+#define IORING_FEAT_RECVSEND_BUNDLE (1U << 14) /* 6.10 */
+#endif
 
 #define SHIM_PAGE 4096UL
 #define SHIM_RING_ENTRIES 8U
@@ -58,6 +61,7 @@ struct shim_ring {
 	enum shim_ring_form form;
 	int index;            /* in the thread's table of registered rings */
 	unsigned wait_flags;  /* what every waiting enter carries */
+	bool accept_dontwait; /* 6.10: an accept can be asked not to wait */
 	unsigned *sq_head, *sq_tail;
 	unsigned *cq_head, *cq_tail;
 	unsigned sq_mask, cq_mask;

@@ -36,16 +36,20 @@ static const char *const route_names[SHIM_ROUTES] = {
 	[SHIM_MAY_SPLIT] = "may-split",
 	[SHIM_NO_FD] = "no-fd",
 	[SHIM_RETRY] = "retry",
+	[SHIM_FLAGS] = "flags",
+	[SHIM_ADDRESS] = "address",
+	[SHIM_CONTROL] = "control",
+	[SHIM_VECTOR] = "vector",
+	[SHIM_NUMBER] = "number",
+	[SHIM_BOOKKEEPING] = "bookkeeping",
 };
 
 static const char *const call_names[SHIM_CALLS] = {
-	[SHIM_CALL_OPEN] = "open",
-	[SHIM_CALL_OPENAT] = "openat",
-	[SHIM_CALL_CREAT] = "creat",
-	[SHIM_CALL_READ] = "read",
-	[SHIM_CALL_WRITE] = "write",
-	[SHIM_CALL_CONNECT] = "connect",
-	[SHIM_CALL_CLOSE] = "close",
+#define SHIM_CALL(call, name) #name,
+#define SHIM_COUNTED_CALL(call, name) #name,
+#include "calls.def"
+#undef SHIM_CALL
+#undef SHIM_COUNTED_CALL
 };
 
 const char *shim_route_name(enum shim_route route)

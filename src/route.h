@@ -10,15 +10,16 @@
 #define SHIM_ROUTE_H
 
 enum shim_call {
-	SHIM_CALL_OPEN,
-	SHIM_CALL_OPENAT,
-	SHIM_CALL_CREAT,
-	SHIM_CALL_READ,
-	SHIM_CALL_WRITE,
-	SHIM_CALL_CONNECT,
-	SHIM_CALL_CLOSE,
+#define SHIM_CALL(call, name) SHIM_CALL_##call,
+#define SHIM_COUNTED_CALL(call, name) SHIM_CALL_##call,
+#include "calls.def"
+#undef SHIM_CALL
+#undef SHIM_COUNTED_CALL
 	SHIM_CALLS
 };
+
+/* The first of those that are only counted. */
+#define SHIM_FIRST_COUNTED SHIM_CALL_RECVMMSG
 
 enum shim_route {
 	SHIM_RING,
@@ -44,16 +45,22 @@ enum shim_route {
 	SHIM_FLUSH,           /* close does work of its own: FUSE, NFS, overlay */
 	SHIM_UNSUPPORTED,     /* the file cannot be asked not to wait */
 	/* the call */
-	SHIM_LENGTH,          /* 0, or more than one call can move */
+	SHIM_LENGTH,          /* 0, or more than one call can move; a bad offset */
 	SHIM_UNCACHED,        /* would have to wait for a disk */
 	SHIM_WORKER,          /* would be moved to a kernel worker thread */
 	SHIM_CREATE,          /* O_CREAT, O_TRUNC, O_TMPFILE, unknown flags */
 	SHIM_SPECIAL_PATH,    /* below /dev, /proc or /sys; a device, a FIFO */
-	SHIM_WAITED,          /* a read that waits */
+	SHIM_WAITED,          /* a read, recv, accept or connect that waits */
 	SHIM_SPACE,           /* a write that waits for space */
 	SHIM_MAY_SPLIT,       /* a blocking write that may move a part first */
 	SHIM_NO_FD,           /* no descriptor left for a wait on the ring */
 	SHIM_RETRY,           /* the ring answered what only the ring can answer */
+	SHIM_FLAGS,           /* of this call: only the native one knows them */
+	SHIM_ADDRESS,         /* recvfrom or sendto with an address */
+	SHIM_CONTROL,         /* sendmsg with control data: descriptors, credentials */
+	SHIM_VECTOR,          /* more segments than are looked at, or unreadable ones */
+	SHIM_NUMBER,          /* made by syscall(2), and not one of the common ones */
+	SHIM_BOOKKEEPING,     /* a call that is only counted */
 	SHIM_ROUTES
 };
 

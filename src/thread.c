@@ -21,12 +21,17 @@
 struct block {
 	union {
 		struct shim_thread thread;
-		char page[SHIM_PAGE];
+		char pages[3 * SHIM_PAGE];
 	};
 	char ring[SHIM_RING_MEMORY];
 };
 
-_Static_assert(sizeof(struct shim_thread) <= SHIM_PAGE, "one page");
+_Static_assert(sizeof(struct shim_thread) <= 3 * SHIM_PAGE, "three pages");
+
+/* What most threads ever count; a page that nobody writes takes no memory. */
+_Static_assert(offsetof(struct shim_thread, counts) +
+	       (SHIM_CALL_CLOSE + 1) * sizeof(((struct shim_thread *)0)->counts[0])
+	       <= SHIM_PAGE, "the first page");
 
 __thread struct shim_thread *shim_self;
 volatile int shim_native = SHIM_EARLY;
@@ -38,7 +43,10 @@ static atomic_int free_blocks;
 static atomic_uint alive_then;  /* blocks that the last sweep left alone */
 static atomic_int ring_denied;  /* for ever: EPERM, ENOSYS, EINVAL */
 
-/* One page that a forked child finds zero, and a vfork child does not. */
+/*
+ * One page that a forked child finds zero, and a child that shares memory does
+ * not: the process that all this belongs to.
+ */
 static atomic_int *alive;
 
 static void *map_pages(size_t len)
@@ -60,7 +68,7 @@ void shim_threads_init(const struct shim_host *h)
 		atomic_store(&ring_denied, 1);
 		return;
 	}
-	atomic_store(alive, 1);
+	atomic_store(alive, shim_sys_getpid());
 }
 
 static struct block *block_at(unsigned i)
@@ -198,12 +206,31 @@ static void make_ring(struct block *b)
 	t->no_ring = ret != 0;
 }
 
+/*
+ * A child that shares our memory (the one that libc makes for posix_spawn) must
+ * not take a block: its parent would find it its own.
+ */
+static bool child_sharing_memory(void)
+{
+	int pid;
+
+	if (!alive)
+		return false;
+	pid = atomic_load(alive);
+	if (pid)
+		return pid != shim_sys_getpid();
+	shim_threads_fork_child();
+	return false;
+}
+
 static struct shim_thread *get_block(bool with_ring)
 {
 	static const uint64_t all_signals = ~0ULL;
 	struct block *b;
 	uint64_t mask;
 
+	if (child_sharing_memory())
+		return NULL;
 	shim_sys_sigmask(&all_signals, &mask);
 	b = claim(shim_sys_gettid());
 	if (b) {
@@ -271,7 +298,8 @@ enum shim_route shim_begin_slow(struct shim_thread **tp, enum shim_call call,
 	if (!usable(t)) {
 		*tp = t = get_block(true);
 		if (!t)
-			return SHIM_NO_RING;
+			return child_sharing_memory() ? SHIM_VFORK :
+				SHIM_NO_RING;
 	}
 	if (t->no_ring)
 		return SHIM_NO_RING;
@@ -293,17 +321,26 @@ struct shim_thread *shim_thread_for_counting(void)
 	return shim_native == SHIM_OFF ? get_block(false) : NULL;
 }
 
-void shim_thread_refused(struct shim_thread *t)
+enum shim_route shim_thread_refused(struct shim_thread *t)
 {
 	if (shim_sys_gettid() == atomic_load(&t->owner)) {
 		/* The program unregistered our ring: this thread goes on
 		 * without one. */
 		t->no_ring = 1;
 		t->driver.phase = SHIM_PHASE_NONE;
-		return;
+		return SHIM_RETRY;
 	}
-	if (!atomic_load(alive))
-		shim_threads_fork_child();
+	if (atomic_load(alive))
+		return SHIM_VFORK;
+	shim_threads_fork_child();
+	return SHIM_RETRY;
+}
+
+bool shim_thread_is_own(void)
+{
+	struct shim_thread *t = shim_self;
+
+	return t && atomic_load(&t->owner) == shim_sys_gettid();
 }
 
 void shim_thread_end(void)
@@ -341,13 +378,13 @@ void shim_threads_fork_child(void)
 		t->driver.phase = SHIM_PHASE_NONE;
 		/* Of the second form the mappings have stayed behind. */
 		t->driver.ring.map[0] = t->driver.ring.map[1] = NULL;
-		__builtin_memset(t->counts, 0, sizeof(t->counts));
+		shim_counters_clear(t->counts);
 	}
 	shim_self = NULL;
 	atomic_store(&free_blocks, (int)n);
 	atomic_store(&alive_then, 0);
 	if (alive)
-		atomic_store(alive, 1);
+		atomic_store(alive, shim_sys_getpid());
 	shim_parked_fork_child();
 	shim_fds_forget_all();
 	shim_counters_reset();

@@ -25,9 +25,9 @@ struct shim_thread {
 	enum shim_call call;     /* outermost call in progress */
 	int waited_fd;           /* the read that waited last; see call_rw.c */
 	unsigned waited;         /* how often since it last did not have to */
+	uint64_t vforks;         /* a vfork child may be using this block */
 	struct shim_driver driver;
 	shim_counts counts;
-	uint64_t vforks;         /* a vfork child may be using this block */
 };
 
 extern __thread struct shim_thread *shim_self;
@@ -75,8 +75,15 @@ static inline void shim_end(struct shim_thread *t)
 /*
  * The ring refused this task.  Either the process was forked behind our back,
  * then the caller's thread starts anew; or it shares its parent's memory.
+ * Returns the reason for which the call is native.
  */
-void shim_thread_refused(struct shim_thread *t);
+enum shim_route shim_thread_refused(struct shim_thread *t);
+
+/*
+ * Is the calling thread the one that its block belongs to?  Not so in a child
+ * that shares memory and thread-local storage with its parent.
+ */
+bool shim_thread_is_own(void);
 
 /*
  * A handler is about to put another file behind a descriptor: a call that is

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+/* Calls that copy inside the kernel: native, and counted. */
+#include "init.h"
+
+SHIM_EXPORT ssize_t sendfile(int out, int in, off_t *off, size_t n)
+{
+	shim_enter();
+	shim_bookkeep(SHIM_CALL_SENDFILE);
+	return shim_booked(SHIM_CALL_SENDFILE,
+			   shim_real.sendfile(out, in, off, n));
+}
+
+SHIM_EXPORT ssize_t sendfile64(int out, int in, off64_t *off, size_t n)
+{
+	shim_enter();
+	shim_bookkeep(SHIM_CALL_SENDFILE);
+	return shim_booked(SHIM_CALL_SENDFILE,
+			   shim_real.sendfile64(out, in, off, n));
+}
+
+SHIM_EXPORT ssize_t copy_file_range(int in, off64_t *in_off, int out,
+				    off64_t *out_off, size_t n, unsigned flags)
+{
+	shim_enter();
+	shim_bookkeep(SHIM_CALL_COPY_FILE_RANGE);
+	return shim_booked(SHIM_CALL_COPY_FILE_RANGE,
+			   shim_real.copy_file_range(in, in_off, out, out_off,
+						     n, flags));
+}
+
+SHIM_EXPORT ssize_t splice(int in, off64_t *in_off, int out, off64_t *out_off,
+			   size_t n, unsigned flags)
+{
+	shim_enter();
+	shim_bookkeep(SHIM_CALL_SPLICE);
+	return shim_booked(SHIM_CALL_SPLICE,
+			   shim_real.splice(in, in_off, out, out_off, n,
+					    flags));
+}

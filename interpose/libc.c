@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+/* libc's image and its dynamic symbols; see libc.h, elf(5). */
+#include "libc.h"
+
+#include <link.h>
+#include <string.h>
+
+struct range {
+	uintptr_t begin, end;
+};
+
+static struct range libc_at[2];
+static struct shim_libc_text text;
+
+/* Its dynamic section, as far as finding a symbol goes. */
+static struct {
+	uintptr_t base;
+	const ElfW(Sym) *symbols;
+	const char *names;
+	const uint32_t *hash;
+	const ElfW(Half) *versions;
+} dynamic;
+
+static void note_segments(const struct dl_phdr_info *info, struct range *r,
+			  bool pthread)
+{
+	const ElfW(Phdr) *ph = info->dlpi_phdr;
+	uintptr_t begin, end;
+	int i;
+
+	r->begin = UINTPTR_MAX;
+	for (i = 0; i < info->dlpi_phnum; i++, ph++) {
+		if (ph->p_type != PT_LOAD)
+			continue;
+		begin = info->dlpi_addr + ph->p_vaddr;
+		end = begin + ph->p_memsz;
+		r->begin = begin < r->begin ? begin : r->begin;
+		r->end = end > r->end ? end : r->end;
+		if (ph->p_flags & PF_X && !pthread) {
+			text.begin = begin;
+			text.end = end;
+		}
+	}
+}
+
+/* glibc's loader has made these addresses; others leave them offsets. */
+static uintptr_t address(uintptr_t base, uintptr_t p)
+{
+	return p < base ? base + p : p;
+}
+
+static void note_dynamic(const struct dl_phdr_info *info)
+{
+	uintptr_t base = info->dlpi_addr;
+	const ElfW(Dyn) *d = NULL;
+	int i;
+
+	for (i = 0; i < info->dlpi_phnum; i++) {
+		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+			d = (void *)(base + info->dlpi_phdr[i].p_vaddr);
+	}
+	dynamic.base = base;
+	for (; d && d->d_tag != DT_NULL; d++) {
+		uintptr_t p = address(base, d->d_un.d_ptr);
+
+		if (d->d_tag == DT_SYMTAB)
+			dynamic.symbols = (void *)p;
+		else if (d->d_tag == DT_STRTAB)
+			dynamic.names = (void *)p;
+		else if (d->d_tag == DT_GNU_HASH)
+			dynamic.hash = (void *)p;
+		else if (d->d_tag == DT_VERSYM)
+			dynamic.versions = (void *)p;
+	}
+}
+
+static int note_libc(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	const char *name = strrchr(info->dlpi_name, '/');
+	unsigned *found = arg;
+	bool pthread;
+
+	(void)size;
+	name = name ? name + 1 : info->dlpi_name;
+	pthread = !strncmp(name, "libpthread", 10);
+	if (!pthread && strncmp(name, "libc.so", 7) != 0 &&
+	    strncmp(name, "libc-", 5) != 0)
+		return 0;
+	note_segments(info, &libc_at[*found], pthread);
+	if (!pthread)
+		note_dynamic(info);
+	return ++*found == 2;
+}
+
+void shim_libc_find(void)
+{
+	unsigned found = 0;
+
+	dl_iterate_phdr(note_libc, &found);
+}
+
+bool shim_libc_has(const void *p)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if ((uintptr_t)p >= libc_at[i].begin &&
+		    (uintptr_t)p < libc_at[i].end)
+			return true;
+	}
+	return false;
+}
+
+struct shim_libc_text shim_libc_text(void)
+{
+	return text;
+}
+
+static uint32_t gnu_hash(const char *name)
+{
+	uint32_t h = 5381;
+
+	while (*name)
+		h = h * 33 + (unsigned char)*name++;
+	return h;
+}
+
+/* A function of this name that new programs are linked with. */
+static bool is_the_one(uint32_t i, const char *name)
+{
+	const ElfW(Sym) *s = &dynamic.symbols[i];
+
+	return ELF64_ST_TYPE(s->st_info) == STT_FUNC && s->st_shndx &&
+	       !(dynamic.versions && dynamic.versions[i] & 0x8000) &&
+	       !strcmp(dynamic.names + s->st_name, name);
+}
+
+void *shim_libc_function(const char *name, size_t *size)
+{
+	const uint32_t *hash = dynamic.hash, *buckets, *chain;
+	uint32_t h = gnu_hash(name), i;
+
+	if (!hash || !dynamic.symbols || !dynamic.names || !hash[0])
+		return NULL;
+	/* nbuckets, symoffset, bloom_size, bloom_shift; then the three tables */
+	buckets = hash + 4 + hash[2] * (sizeof(uintptr_t) / sizeof(uint32_t));
+	chain = buckets + hash[0];
+	i = buckets[h % hash[0]];
+	if (i < hash[1])
+		return NULL;
+	for (;; i++) {
+		if ((chain[i - hash[1]] | 1) == (h | 1) && is_the_one(i, name)) {
+			*size = dynamic.symbols[i].st_size;
+			return (void *)(dynamic.base +
+					dynamic.symbols[i].st_value);
+		}
+		if (chain[i - hash[1]] & 1)
+			return NULL;
+	}
+}

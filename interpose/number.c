@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+/*
+ * System calls made by number, with syscall(2).  The handled ones go to the same
+ * entries as by name; it is no cancellation point, so nor are they here.  Of the
+ * others, what they do to descriptors and processes counts.
+ */
+#include "number.h"
+
+#include <linux/seccomp.h>
+
+#include "fdtable.h"
+#include "init.h"
+#include "native.h"
+#include "process.h"
+#include "sys.h"
+
+/* With the number still in front, as syscall(2) was called. */
+
+static long nr_open(long nr, const char *path, int flags, mode_t mode)
+{
+	(void)nr;
+	return shim_entry_open_nocancel(path, flags, mode);
+}
+
+static long nr_openat(long nr, int dirfd, const char *path, int flags,
+		      mode_t mode)
+{
+	(void)nr;
+	return shim_entry_openat_nocancel(dirfd, path, flags, mode);
+}
+
+static long nr_read(long nr, int fd, void *buf, size_t n)
+{
+	(void)nr;
+	return shim_entry_read_nocancel(fd, buf, n);
+}
+
+static long nr_write(long nr, int fd, const void *buf, size_t n)
+{
+	(void)nr;
+	return shim_entry_write_nocancel(fd, buf, n);
+}
+
+static long nr_pread64(long nr, int fd, void *buf, size_t n, off_t off)
+{
+	(void)nr;
+	return shim_entry_pread64_nocancel(fd, buf, n, off);
+}
+
+static long nr_close(long nr, int fd)
+{
+	(void)nr;
+	return shim_entry_close_nocancel(fd);
+}
+
+static void *handled(long nr)
+{
+	switch (nr) {
+	case SYS_open:
+		return (void *)nr_open;
+	case SYS_openat:
+		return (void *)nr_openat;
+	case SYS_read:
+		return (void *)nr_read;
+	case SYS_write:
+		return (void *)nr_write;
+	case SYS_pread64:
+		return (void *)nr_pread64;
+	case SYS_close:
+		return (void *)nr_close;
+	default:
+		return NULL;
+	}
+}
+
+/* The rest of them, rare by number: native, but counted. */
+static const struct counted {
+	long nr;
+	enum shim_call call;
+	enum shim_route route;
+} counted[] = {
+	{ SYS_creat, SHIM_CALL_CREAT, SHIM_NUMBER },
+	{ SYS_connect, SHIM_CALL_CONNECT, SHIM_NUMBER },
+	{ SYS_pwrite64, SHIM_CALL_PWRITE64, SHIM_NUMBER },
+	{ SYS_readv, SHIM_CALL_READV, SHIM_NUMBER },
+	{ SYS_writev, SHIM_CALL_WRITEV, SHIM_NUMBER },
+	{ SYS_preadv, SHIM_CALL_PREADV, SHIM_NUMBER },
+	{ SYS_pwritev, SHIM_CALL_PWRITEV, SHIM_NUMBER },
+	{ SYS_preadv2, SHIM_CALL_PREADV2, SHIM_NUMBER },
+	{ SYS_pwritev2, SHIM_CALL_PWRITEV2, SHIM_NUMBER },
+	{ SYS_recvfrom, SHIM_CALL_RECVFROM, SHIM_NUMBER },
+	{ SYS_recvmsg, SHIM_CALL_RECVMSG, SHIM_NUMBER },
+	{ SYS_recvmmsg, SHIM_CALL_RECVMMSG, SHIM_BOOKKEEPING },
+	{ SYS_sendto, SHIM_CALL_SENDTO, SHIM_NUMBER },
+	{ SYS_sendmsg, SHIM_CALL_SENDMSG, SHIM_NUMBER },
+	{ SYS_sendmmsg, SHIM_CALL_SENDMMSG, SHIM_BOOKKEEPING },
+	{ SYS_accept, SHIM_CALL_ACCEPT, SHIM_NUMBER },
+	{ SYS_accept4, SHIM_CALL_ACCEPT4, SHIM_NUMBER },
+	{ SYS_dup, SHIM_CALL_DUP, SHIM_BOOKKEEPING },
+	{ SYS_dup2, SHIM_CALL_DUP2, SHIM_BOOKKEEPING },
+	{ SYS_dup3, SHIM_CALL_DUP3, SHIM_BOOKKEEPING },
+	{ SYS_fcntl, SHIM_CALL_FCNTL, SHIM_BOOKKEEPING },
+	{ SYS_pipe, SHIM_CALL_PIPE, SHIM_BOOKKEEPING },
+	{ SYS_pipe2, SHIM_CALL_PIPE2, SHIM_BOOKKEEPING },
+	{ SYS_socket, SHIM_CALL_SOCKET, SHIM_BOOKKEEPING },
+	{ SYS_close_range, SHIM_CALL_CLOSE_RANGE, SHIM_BOOKKEEPING },
+	{ SYS_sendfile, SHIM_CALL_SENDFILE, SHIM_BOOKKEEPING },
+	{ SYS_copy_file_range, SHIM_CALL_COPY_FILE_RANGE, SHIM_BOOKKEEPING },
+	{ SYS_splice, SHIM_CALL_SPLICE, SHIM_BOOKKEEPING },
+};
+
+static void count(long nr)
+{
+	enum shim_route route;
+	size_t i;
+
+	for (i = 0; i < sizeof(counted) / sizeof(counted[0]); i++) {
+		if (counted[i].nr != nr)
+			continue;
+		route = counted[i].route;
+		if (route == SHIM_NUMBER && shim_native != SHIM_RING)
+			route = (enum shim_route)shim_native;
+		shim_count(shim_counting_thread(), counted[i].call, route, 1);
+	}
+}
+
+/* What is known of descriptors may not be true after this. */
+static void follow(long nr, unsigned long a, unsigned long b)
+{
+	switch (nr) {
+	case SYS_dup2:
+	case SYS_dup3:
+		shim_fd_forget((int)b);
+		/* fall through */
+	case SYS_dup:
+	case SYS_fcntl:
+		shim_fd_forget((int)a);
+		break;
+	case SYS_close_range:
+	case SYS_fork:
+	case SYS_sendmsg:
+	case SYS_sendmmsg:
+		shim_fds_forget_all();
+		break;
+	case SYS_vfork:
+		shim_thread_vfork();
+		break;
+	case SYS_clone:
+		shim_before_clone(a);
+		break;
+	case SYS_clone3:
+		shim_before_clone(*(uint64_t *)a);
+		break;
+	case SYS_exit_group:
+		shim_before_exit();
+		break;
+	}
+}
+
+void *shim_before_syscall(long nr, unsigned long a, unsigned long b)
+{
+	void *entry = handled(nr);
+
+	shim_enter();
+	if (entry)
+		return entry;
+	if (nr == SYS_seccomp && (a == SECCOMP_SET_MODE_FILTER ||
+				  a == SECCOMP_SET_MODE_STRICT))
+		return (void *)shim_set_filter;
+	if (nr == SYS_prctl && a == PR_SET_SECCOMP)
+		return (void *)shim_set_filter;
+	count(nr);
+	follow(nr, a, b);
+	return (void *)shim_real.syscall;
+}
