@@ -32,7 +32,7 @@ LIB_CFLAGS := $(SHIM_CFLAGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec 
 	-fasynchronous-unwind-tables -fno-strict-aliasing \
 	-U_FORTIFY_SOURCE
 LIB_LDFLAGS := -shared -Wl,-soname,libshim.so -Wl,-z,defs -Wl,-z,now -Wl,-z,relro \
-	-Wl,-z,initfirst \
+	-Wl,-z,initfirst -Wl,-z,nodelete \
 	-Wl,--version-script=interpose/libshim.map
 
 CORE_SRC := $(sort $(wildcard src/*.c))
@@ -113,10 +113,13 @@ check-asan: ## unit tests under AddressSanitizer and UBSan
 check-tsan: ## unit tests under ThreadSanitizer
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)-tsan SANITIZE='-fsanitize=thread' check-unit
 
-PYTEST := $(PYTHON) -m pytest -q -rf py_tests
+# The tests mostly wait, for signals, timeouts and each other.
+JOBS ?= 4
+PYTEST := $(PYTHON) -m pytest -q -rf -n $(JOBS) py_tests
 check: setup build programs ## build and pass all tests, in three variants
 	$(Q)$(MAKE) --no-print-directory lint check-unit check-asan check-tsan
 	$(Q)$(PYTEST) --variant ring
+	$(Q)$(PYTEST) --variant nopatch
 	$(Q)$(PYTEST) --variant off
 	$(Q)$(PYTEST) --variant denied
 
@@ -132,6 +135,10 @@ demo: setup build ## run real programs natively and under the library, and compa
 setup: # install what is missing, or say what it is
 	$(Q).ci/setup
 .PHONY: setup
+
+coverage: setup build ## which share of the calls of common programs is seen (COVERAGE_ARGS=...)
+	$(Q)$(PYTHON) tests/coverage.py --build $(BUILD) $(COVERAGE_ARGS)
+.PHONY: coverage
 
 bench: build $(BENCHES) ## ratios of medians, side by side (BENCH_ARGS=--quick)
 	$(Q)$(PYTHON) bench/bench.py --build $(BUILD) $(BENCH_ARGS)

@@ -8,14 +8,16 @@
  * flags and size as libshim's, registered ring descriptor, plain file
  * descriptors.
  *
- * OP: pipe-write, pipe-read (64 bytes), read-4k, read-64k (the next bytes of
- * FILE, which is read once before), open-close (FILE).  Makes at least N calls,
+ * OP: pipe-write, pipe-read, send, recv (64 bytes; unix stream sockets), read-4k,
+ * read-64k (the next bytes of FILE, which is read once before), pread-4k (its
+ * first), open-close (FILE).  Makes at least N calls,
  * in batches, and prints the median over the batches, in ns per call (per pair
  * for open-close).  Draining and filling the pipe and rewinding the file are
  * outside of the timed part, and hidden from the library.
  */
 #include <fcntl.h>
 #include <liburing.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -58,6 +60,27 @@ static inline long uring_write(struct bench *b)
 {
 	io_uring_prep_write(io_uring_get_sqe(&b->ring), b->fd, b->buf,
 			    (unsigned)b->len, (uint64_t)-1);
+	return reaped(&b->ring);
+}
+
+static inline long uring_pread(struct bench *b)
+{
+	io_uring_prep_read(io_uring_get_sqe(&b->ring), b->fd, b->buf,
+			   (unsigned)b->len, 0);
+	return reaped(&b->ring);
+}
+
+static inline long uring_send(struct bench *b)
+{
+	io_uring_prep_send(io_uring_get_sqe(&b->ring), b->fd, b->buf, b->len,
+			   0);
+	return reaped(&b->ring);
+}
+
+static inline long uring_recv(struct bench *b)
+{
+	io_uring_prep_recv(io_uring_get_sqe(&b->ring), b->fd, b->buf, b->len,
+			   0);
 	return reaped(&b->ring);
 }
 
@@ -104,6 +127,36 @@ static void uring_reads(struct bench *b)
 static void uring_writes(struct bench *b)
 {
 	TIMED(uring_write(b));
+}
+
+static void native_preads(struct bench *b)
+{
+	TIMED(pread(b->fd, b->buf, b->len, 0));
+}
+
+static void native_sends(struct bench *b)
+{
+	TIMED(send(b->fd, b->buf, b->len, 0));
+}
+
+static void native_recvs(struct bench *b)
+{
+	TIMED(recv(b->fd, b->buf, b->len, 0));
+}
+
+static void uring_preads(struct bench *b)
+{
+	TIMED(uring_pread(b));
+}
+
+static void uring_sends(struct bench *b)
+{
+	TIMED(uring_send(b));
+}
+
+static void uring_recvs(struct bench *b)
+{
+	TIMED(uring_recv(b));
 }
 
 static void native_opens(struct bench *b)
@@ -192,6 +245,16 @@ static void set_up_read(struct bench *b)
 	make_pipe(b, 0);
 }
 
+static void set_up_sockets(struct bench *b)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
+		die("socketpair", errno);
+	b->fd = fds[0];
+	b->other = fds[1];
+}
+
 static void set_up_file(struct bench *b)
 {
 	long n;
@@ -223,6 +286,12 @@ static const struct op {
 	  { native_reads, uring_reads }, nothing },
 	{ "read-64k", 65536, 50, set_up_file, rewind_file,
 	  { native_reads, uring_reads }, nothing },
+	{ "pread-4k", 4096, 200, set_up_file, nothing,
+	  { native_preads, uring_preads }, nothing },
+	{ "send", SMALL, 200, set_up_sockets, nothing,
+	  { native_sends, uring_sends }, drain },
+	{ "recv", SMALL, 200, set_up_sockets, fill,
+	  { native_recvs, uring_recvs }, nothing },
 	{ "open-close", 0, 100, nothing, nothing,
 	  { native_opens, uring_opens }, nothing },
 };
@@ -268,10 +337,11 @@ int main(int argc, char **argv)
 			op = &ops[i];
 	}
 	if (!op || (strcmp(argv[2], "native") && strcmp(argv[2], "uring")) ||
-	    (argc < 5 && op->set_up != set_up_write &&
-	     op->set_up != set_up_read)) {
-		fprintf(stderr, "usage: percall pipe-write|pipe-read|read-4k|"
-			"read-64k|open-close native|uring N [FILE]\n");
+	    (argc < 5 && (op->set_up == set_up_file ||
+			  op->set_up == nothing))) {
+		fprintf(stderr, "usage: percall pipe-write|pipe-read|send|recv|"
+			"read-4k|read-64k|pread-4k|open-close native|uring N "
+			"[FILE]\n");
 		return 2;
 	}
 	how = !strcmp(argv[2], "uring");

@@ -55,25 +55,43 @@ static void say(const char *const *parts)
 }
 
 /*
- * Was a seccomp filter inherited?  From /proc, because the loader has just made
- * the same calls, whereas a filter may kill for prctl(2).
+ * What this process lives in.  From /proc, because the loader has just made the
+ * same calls, whereas a seccomp filter may kill for prctl(2).
  */
-static bool in_sandbox(void)
+static struct {
+	bool sandbox;  /* a seccomp filter was inherited */
+	bool traced;   /* by a debugger, or strace */
+} around;
+
+/* Is the field of /proc/self/status there, and not 0? */
+static bool status_says(const char *text, const char *field)
 {
-	char text[4096], *p;
-	long fd, n;
+	const char *p = strstr(text, field);
+
+	return p && p[strlen(field)] != '0';
+}
+
+static void look_around(void)
+{
+	char text[4096];
+	long fd, n = 0;
 
 	fd = shim_sys4(SYS_openat, AT_FDCWD, "/proc/self/status",
 		       O_RDONLY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return shim_sys6(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0) != 0;
+	if (fd < 0) {
+		around.sandbox = shim_sys6(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0,
+					   0, 0) != 0;
+		return;
+	}
 	n = shim_sys(SYS_read, fd, text, sizeof(text) - 1);
 	shim_sys_close((int)fd);
-	if (n <= 0)
-		return true;
+	if (n <= 0) {
+		around.sandbox = true;
+		return;
+	}
 	text[n] = '\0';
-	p = strstr(text, "\nSeccomp:\t");
-	return p && p[10] != '0';
+	around.sandbox = status_says(text, "\nSeccomp:\t");
+	around.traced = status_says(text, "\nTracerPid:\t");
 }
 
 static void open_stats(void)
@@ -119,7 +137,8 @@ static int decide(void)
 				      NULL });
 		return SHIM_CONFIG;
 	}
-	if (in_sandbox()) {
+	look_around();
+	if (around.sandbox) {
 		shim_rings_freeze(true);
 		return SHIM_SANDBOX;
 	}
@@ -150,7 +169,7 @@ static bool patch(void)
 {
 	return config.patch == SHIM_PATCH_AUTO && shim_native != SHIM_CONFIG &&
 	       shim_native != SHIM_SANDBOX && __libc_single_threaded &&
-	       !shim_real_patch();
+	       !shim_real_patch(around.traced);
 }
 
 void shim_init(char *const *env)

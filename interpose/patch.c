@@ -10,6 +10,7 @@
 
 #define PAGE 4096UL
 #define JUMP 5 /* jmp rel32 */
+#define INT3 0xcc
 
 /* A function this long has no other in its first bytes. */
 #define MIN_SIZE 16
@@ -50,7 +51,7 @@ static bool begins_a_function(const unsigned char *p)
 }
 
 bool shim_patch_prepare(struct shim_patch *p, void *function, size_t size,
-			void *target, bool *done)
+			void *target, bool *done, bool traced)
 {
 	unsigned char *at = function;
 	int64_t far;
@@ -61,6 +62,9 @@ bool shim_patch_prepare(struct shim_patch *p, void *function, size_t size,
 	far = (int64_t)((uintptr_t)target - ((uintptr_t)at + JUMP));
 	if (size < MIN_SIZE || !begins_a_function(at) ||
 	    far != (int64_t)(int32_t)far)
+		return false;
+	/* What a debugger puts back one day would end up in our jump. */
+	if (traced && memchr(at, INT3, JUMP))
 		return false;
 	*p = (struct shim_patch){ at, target, done };
 	return true;

@@ -22,10 +22,11 @@ struct shim_patch {
 
 /*
  * Make libc's function of @size bytes at @function jump to @target.  False: it
- * is left alone, for good.  Nothing is written yet: *@p is filled.
+ * is left alone, for good.  Nothing is written yet: *@p is filled.  @traced: a
+ * debugger may have put breakpoints anywhere.
  */
 bool shim_patch_prepare(struct shim_patch *p, void *function, size_t size,
-			void *target, bool *done);
+			void *target, bool *done, bool traced);
 
 /*
  * Write @n patches.  The process must have one thread.  0, or -errno when the

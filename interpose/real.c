@@ -105,6 +105,7 @@ void *shim_before_stacked(struct shim_stack *s, long first)
 struct patches {
 	struct shim_patch list[MAX_PATCHES];
 	size_t n;
+	bool traced;
 };
 
 static void add(struct patches *p, const char *name, void *target, bool *done)
@@ -119,13 +120,14 @@ static void add(struct patches *p, const char *name, void *target, bool *done)
 		if ((uintptr_t)p->list[i].function - (uintptr_t)function < 8)
 			return;
 	}
-	if (shim_patch_prepare(&p->list[p->n], function, size, target, done))
+	if (shim_patch_prepare(&p->list[p->n], function, size, target, done,
+			       p->traced))
 		p->n++;
 }
 
-int shim_real_patch(void)
+int shim_real_patch(bool traced)
 {
-	struct patches p = { .n = 0 };
+	struct patches p = { .n = 0, .traced = traced };
 	int ret;
 
 #define SHIM_CALL_SYMBOL(symbol, entry, call) \

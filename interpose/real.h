@@ -75,7 +75,10 @@ extern bool shim_sees_exit;
 /* Find them all.  Once, from shim_init(). */
 void shim_real_resolve(void);
 
-/* Patch libc's functions.  0, or -errno: refused, all is as before. */
-int shim_real_patch(void);
+/*
+ * Patch libc's functions.  0, or -errno: refused, all is as before.  @traced: the
+ * process has a debugger.
+ */
+int shim_real_patch(bool traced);
 
 #endif

@@ -124,24 +124,28 @@ static ssize_t do_io(const struct shim_io *io, bool point)
 	return together(&o, io->call, ret, saved);
 }
 
+static ssize_t plain_result(struct shim_thread *t, enum shim_call call,
+			    ssize_t ret)
+{
+	if (ret >= 0)
+		shim_count(t, call, SHIM_COL_BYTES, (uint64_t)ret);
+	else
+		shim_count(t, call, SHIM_COL_ERRORS, 1);
+	return ret;
+}
+
 /* Calls of which it is known beforehand that they are native. */
 static __attribute__((noinline)) ssize_t plain(const struct shim_io *io,
 					       enum shim_route route,
 					       bool point)
 {
 	struct shim_thread *t = shim_counting_thread();
-	ssize_t ret;
 
 	shim_count(t, io->call, route, 1);
-	ret = native(io, 0, point);
-	if (ret >= 0)
-		shim_count(t, io->call, SHIM_COL_BYTES, (uint64_t)ret);
-	else
-		shim_count(t, io->call, SHIM_COL_ERRORS, 1);
-	return ret;
+	return plain_result(t, io->call, native(io, 0, point));
 }
 
-static inline ssize_t entry(const struct shim_io *io, bool point)
+static ssize_t entry(const struct shim_io *io, bool point)
 {
 	enum shim_route route = shim_enter_call(point);
 
@@ -150,13 +154,54 @@ static inline ssize_t entry(const struct shim_io *io, bool point)
 	return do_io(io, point);
 }
 
-ssize_t shim_entry_read(int fd, void *buf, size_t n)
+/* The two most common ones, with as little as possible on the way. */
+
+static __attribute__((noinline)) ssize_t plain_read(int fd, void *buf, size_t n,
+						    enum shim_route route)
+{
+	struct shim_thread *t = shim_counting_thread();
+
+	shim_count(t, SHIM_CALL_READ, route, 1);
+	return plain_result(t, SHIM_CALL_READ, shim_real.read(fd, buf, n));
+}
+
+static __attribute__((noinline)) ssize_t plain_write(int fd, const void *buf,
+						     size_t n,
+						     enum shim_route route)
+{
+	struct shim_thread *t = shim_counting_thread();
+
+	shim_count(t, SHIM_CALL_WRITE, route, 1);
+	return plain_result(t, SHIM_CALL_WRITE, shim_real.write(fd, buf, n));
+}
+
+static __attribute__((noinline)) ssize_t ring_read(int fd, void *buf, size_t n)
 {
 	struct shim_io io = {
 		.call = SHIM_CALL_READ, .fd = fd, .buf = buf, .len = n,
 	};
 
-	return entry(&io, true);
+	return do_io(&io, true);
+}
+
+static __attribute__((noinline)) ssize_t ring_write(int fd, const void *buf,
+						    size_t n)
+{
+	struct shim_io io = {
+		.call = SHIM_CALL_WRITE, .fd = fd, .write = true,
+		.buf = (void *)(uintptr_t)buf, .len = n,
+	};
+
+	return do_io(&io, true);
+}
+
+ssize_t shim_entry_read(int fd, void *buf, size_t n)
+{
+	enum shim_route route = shim_enter_call(true);
+
+	if (route != SHIM_RING)
+		return plain_read(fd, buf, n, route);
+	return ring_read(fd, buf, n);
 }
 
 ssize_t shim_entry_read_nocancel(int fd, void *buf, size_t n)
@@ -180,12 +225,11 @@ ssize_t shim_entry___read_chk(int fd, void *buf, size_t n, size_t size)
 
 ssize_t shim_entry_write(int fd, const void *buf, size_t n)
 {
-	struct shim_io io = {
-		.call = SHIM_CALL_WRITE, .fd = fd, .write = true,
-		.buf = (void *)(uintptr_t)buf, .len = n,
-	};
+	enum shim_route route = shim_enter_call(true);
 
-	return entry(&io, true);
+	if (route != SHIM_RING)
+		return plain_write(fd, buf, n, route);
+	return ring_write(fd, buf, n);
 }
 
 ssize_t shim_entry_write_nocancel(int fd, const void *buf, size_t n)

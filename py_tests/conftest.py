@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Options and fixtures of the end-to-end suite.
 
-The suite has to pass three times over: on the ring, switched off, and on a
-machine that has no io_uring to give. `--variant` says which of these a run is;
-nothing in a test depends on it beyond what it may expect of the counters.
+The suite has to pass four times over: on the ring, switched off, on a machine
+that has no io_uring to give, and on the ring with libc's own functions left as
+they are. `--variant` says which of these a run is; nothing in a test depends on
+it beyond what it may expect of the counters.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pytest
 
 import shimtest
 
-VARIANTS = ("ring", "off", "denied")
+VARIANTS = ("ring", "off", "denied", "nopatch")
 DENY = ("memlock", "sysctl", "seccomp")
 
 

@@ -35,7 +35,15 @@ PYTHON = "/usr/bin/python3"
 SYSCTL = Path("/proc/sys/kernel/io_uring_disabled")
 SYSCTL_LOCK = Path("/tmp/libshim-io_uring_disabled.lock")
 
-CALLS = ("open", "openat", "creat", "read", "write", "connect", "close")
+# Those that may be on the ring, then those that are only counted.
+CALLS = tuple(
+    """
+    open openat creat read write connect close pread64 pwrite64 readv writev preadv pwritev
+    preadv2 pwritev2 recvfrom sendto recvmsg sendmsg accept accept4
+    recvmmsg sendmmsg dup dup2 dup3 fcntl pipe pipe2 socket close_range sendfile
+    copy_file_range splice
+    """.split()
+)
 MAX_DIFF_LINES = 80
 
 
@@ -202,15 +210,25 @@ def need(*programs: str) -> None:
 
 @dataclasses.dataclass
 class Stats:
-    """`CALL ROUTE COUNT` lines, added up."""
+    """`CALL ROUTE COUNT` lines, added up; and how many programs had libc's own
+    functions patched, or not: a line of the file, part of the header on stderr."""
 
     counts: dict[tuple[str, str], int] = dataclasses.field(default_factory=dict)
+    patched: int = 0
+    unpatched: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Stats:
         stats = cls()
         for line in text.splitlines():
-            if not line.strip() or line.startswith("#"):
+            if line.startswith("#"):
+                stats.patched += ", patch on:" in line
+                stats.unpatched += ", patch off:" in line
+                continue
+            if not line.strip():
+                continue
+            if match := re.fullmatch(r"process +(patched|unpatched) +(\d+) *", line):
+                setattr(stats, match[1], getattr(stats, match[1]) + int(match[2]))
                 continue
             match = re.fullmatch(r"(\w+) +(\S+) +(\d+) *", line)
             assert match, f"not a line of the report: {line!r}\n{text}"
@@ -317,6 +335,8 @@ class Harness:
             env["LD_PRELOAD"] = str(self.lib)
             if self.variant == "off":
                 env["SHIM_MODE"] = "off"
+            if self.variant == "nopatch":
+                env["SHIM_PATCH"] = "off"
         env.update(extra or {})
         return env
 

@@ -6,6 +6,7 @@ order of events), and know nothing of the library: the native run is the expecte
 result. What a program needs stands in its leading comment:
 
     Ring: read write     calls of which some must have been on the ring
+    Libc: read write     the same, made inside libc: only where its functions are patched
     Requires: root       skipped for others
     Timeout: 60          seconds, instead of 30
     Args: ...            arguments
@@ -24,7 +25,7 @@ from pathlib import Path
 import pytest
 from shimtest import CALLS, TOP, Harness, Side, unified
 
-DIRECTIVES = ("Ring", "Requires", "Timeout", "Args")
+DIRECTIVES = ("Ring", "Libc", "Requires", "Timeout", "Args")
 SOURCES = sorted((TOP / "tests" / "programs").glob("*.c"))
 
 
@@ -85,13 +86,15 @@ def test_program(source: Path, harness: Harness) -> None:
     argv = [str(program), *shlex.split(wants.get("Args", ""))]
     harness.compare(argv, timeout=timeout, expect="exit 0")
 
-    if "Ring" in wants:
-        ring_calls = wants["Ring"].split()
+    ring_calls = wants.get("Ring", "").split()
+    if harness.variant != "nopatch":
+        ring_calls += wants.get("Libc", "").split()
+    if ring_calls:
         assert set(ring_calls) <= set(CALLS), f"{source.name}: no such call in {ring_calls}"
         # Reads that wait are on the ring only where the wait is.
         env = {} if source.stem in NOT_WAITING_ON_THE_RING else {"SHIM_WAIT": "ring"}
         stats, outcome = harness.stats(argv, env=env, timeout=timeout)
-        if harness.variant == "ring":
+        if harness.variant in ("ring", "nopatch"):
             idle = [call for call in ring_calls if stats.ring(call) == 0]
             assert not idle, f"never on the ring: {idle}\n{stats.text()}{outcome.text()}"
         else:

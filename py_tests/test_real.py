@@ -988,8 +988,8 @@ def test_terminal(harness: Harness) -> None:
             terminal.type(b"fg\r", b"cat\r\n")
             terminal.type(b"again\r", b"again\r\nagain\r\n")
             terminal.type(b"\x04")  # ^D
-            terminal.type(b"cat &\r")
-            time.sleep(0.3)  # it reads, and is stopped for it
+            # It reads, and is stopped for it.
+            terminal.type(b"cat & until ps -o state= $! | grep -q T; do sleep 0.1; done\r")
             terminal.type(b"jobs\r")
             terminal.type(b"fg\r", b"cat\r\n")
             terminal.type(b"forward\r", b"forward\r\nforward\r\n")

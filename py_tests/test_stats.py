@@ -132,7 +132,7 @@ def test_killed_while_blocked(harness: Harness) -> None:
     """A report is there although the process never came back from its read."""
     report = harness.temp_name("stats")
     pipe = subprocess.PIPE
-    env = {"SHIM_STATS": str(report)}
+    env = {"SHIM_STATS": str(report), "LC_ALL": "C"}  # no locale is read
     cwd = harness.fresh_dir()
     with harness.start(Side.SHIM, ["cat"], cwd=cwd, env=env, stdin=pipe, stdout=pipe) as cat:
         assert cat.stdin and cat.stdout

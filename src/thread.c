@@ -263,7 +263,9 @@ static enum shim_route begin_inside(struct shim_thread *t, uintptr_t frame)
 		shim_driver_recover(&t->driver);
 		return SHIM_RING;
 	}
-	if (t->driver.phase == SHIM_PHASE_PARKED)
+	/* A connect that is taken back would be found under way by its retry. */
+	if (t->driver.phase == SHIM_PHASE_PARKED &&
+	    t->call != SHIM_CALL_CONNECT)
 		shim_driver_retire(&t->driver);
 	return SHIM_NESTED;
 }

@@ -7,6 +7,7 @@
  *
  *   deny_uring --memlock        PROGRAM...	no locked memory: setup says ENOMEM
  *   deny_uring --seccomp[=EPERM] PROGRAM...	a filter says ENOSYS (or EPERM)
+ *   deny_uring --mdwe		PROGRAM...	memory that was written is not executed
  *   deny_uring --probe		0: this process could make a ring, 1: it could not
  *
  * --memlock is what the library meets as "no ring to be had". (The kernel counts
@@ -14,6 +15,9 @@
  * is exempt by CAP_IPC_LOCK, which is therefore dropped for good.) --seccomp is
  * what it meets inside a sandbox: an inherited filter, which it can see and has
  * to leave alone.
+ *
+ * --mdwe leaves io_uring alone: it denies what writing into libc's text needs
+ * (Linux 6.3 and newer; the status is 124 where the kernel does not know it).
  *
  * Built static, so that LD_PRELOAD takes effect in PROGRAM only.
  */
@@ -71,6 +75,15 @@ static int deny_calls(unsigned int error)
 	return 0;
 }
 
+static int deny_write_execute(void)
+{
+	/* PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN */
+	if (prctl(65, 1UL, 0UL, 0UL, 0UL) == 0)
+		return 0;
+	fail("PR_SET_MDWE");
+	return 124;
+}
+
 static int probe(void)
 {
 	struct io_uring_params params;
@@ -95,7 +108,7 @@ int main(int argc, char **argv)
 	if (strcmp(how, "--probe") == 0 && argc == 2)
 		return probe();
 	if (argc < 3) {
-		fputs("usage: deny_uring --memlock|--seccomp[=EPERM] PROGRAM [ARG...]\n"
+		fputs("usage: deny_uring --memlock|--seccomp[=EPERM]|--mdwe PROGRAM [ARG...]\n"
 		      "       deny_uring --probe\n", stderr);
 		return 125;
 	}
@@ -105,6 +118,8 @@ int main(int argc, char **argv)
 		status = deny_calls(ENOSYS);
 	else if (strcmp(how, "--seccomp=EPERM") == 0)
 		status = deny_calls(EPERM);
+	else if (strcmp(how, "--mdwe") == 0)
+		status = deny_write_execute();
 	else {
 		fprintf(stderr, "deny_uring: what is %s?\n", how);
 		return 125;

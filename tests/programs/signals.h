@@ -82,10 +82,18 @@ static const char *signal_name(int sig)
 	return sig == 40 ? "RT" : sigabbrev_np(sig);
 }
 
+/* By write(2), which nests in the call that was interrupted. */
 static void count_handler(int sig)
 {
+	char line[64];
+	int saved = errno;
+	int len = snprintf(line, sizeof(line), "    handler %s\n",
+			   signal_name(sig));
+
 	board->handlers++;
-	say("    handler %s", signal_name(sig));
+	if (write(1, line, (size_t)len) != len)
+		_exit(3);
+	errno = saved;
 }
 
 static void set_up_one(int sig, int how)
