@@ -90,6 +90,7 @@ $(BUILD)/deny_uring: tests/deny/deny_uring.c
 
 # Unit tests are linked with the core alone: it is usable without interposition.
 UNIT_CFLAGS := -O1 $(SHIM_CFLAGS) $(SANITIZE)
+.SECONDARY:
 UNIT_OBJ := $(patsubst %.c,$(BUILD)/unit/obj/%.o,$(CORE_SRC) $(UNIT_SRC))
 
 $(BUILD)/unit/obj/%.o: %.c

@@ -25,6 +25,7 @@
 #include "config.h"
 #include "counters_file.h"
 #include "fdtable.h"
+#include "follow.h"
 #include "host.h"
 #include "jump.h"
 #include "sys.h"
@@ -216,6 +217,8 @@ __attribute__((constructor)) static void constructor(int argc, char **argv,
 	(void)argc;
 	(void)argv;
 	shim_init(env);
+	if (config.follow == SHIM_FOLLOW_OFF)
+		shim_unfollow(env);
 }
 
 /*

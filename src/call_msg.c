@@ -25,8 +25,9 @@ struct msg {
 	int fd;
 	bool send;
 	void *buf;             /* @len bytes; or */
-	size_t len;            /* of a message too, where it is sent */
+	bool message;          /* @hdr, which may point anywhere */
 	struct msghdr *hdr;
+	size_t len;            /* of a message too, where it is sent */
 	int flags;
 };
 
@@ -55,6 +56,18 @@ static enum shim_route header_route(struct msg *c)
 	return shim_vector_length(m->msg_iov, m->msg_iovlen, &c->len);
 }
 
+/*
+ * A ring operation does not read the end of the header (msg_flags), but writes
+ * it: with that on a page of its own, which may not be there, it would answer
+ * EFAULT when the message is gone already.
+ */
+static enum shim_route room_route(const struct msg *c)
+{
+	uintptr_t in_page = (uintptr_t)c->hdr & (SHIM_PAGE - 1);
+
+	return in_page > SHIM_PAGE - sizeof(*c->hdr) ? SHIM_VECTOR : SHIM_RING;
+}
+
 static bool may_split(const struct msg *c)
 {
 	return c->info.kind == SHIM_FD_STREAM &&
@@ -70,12 +83,12 @@ static enum shim_route msg_route(struct msg *c)
 		return route;
 	if (c->flags & ~(c->send ? SEND_FLAGS : RECV_FLAGS))
 		return SHIM_FLAGS;
-	if (c->send && c->hdr)
-		route = header_route(c);
+	if (c->message)
+		route = c->send ? header_route(c) : room_route(c);
 	if (route != SHIM_RING)
 		return route;
 	/* What a received message may hold is for the kernel to see. */
-	if ((c->send || !c->hdr) && (!c->len || c->len > SHIM_MAX_RW))
+	if ((c->send || !c->message) && (!c->len || c->len > SHIM_MAX_RW))
 		return SHIM_LENGTH;
 	if (c->send)
 		return may_split(c) ? SHIM_MAY_SPLIT : SHIM_RING;
@@ -92,13 +105,13 @@ static struct shim_slot *msg_slot(const struct msg *c)
 
 	if (!slot)
 		return NULL;
-	if (c->send && c->hdr)
+	if (c->send && c->message)
 		shim_sendmsg_event(&slot->event.msg, c->fd, c->hdr,
 				   (unsigned)flags | MSG_NOSIGNAL);
 	else if (c->send)
 		shim_send_event(&slot->event.rw, c->fd, c->buf,
 				(uint32_t)c->len, flags | MSG_NOSIGNAL);
-	else if (c->hdr)
+	else if (c->message)
 		shim_recvmsg_event(&slot->event.msg, c->fd, c->hdr,
 				   (unsigned)flags);
 	else
@@ -200,8 +213,8 @@ void shim_call_recvmsg(struct shim_outcome *o, int fd, struct msghdr *msg,
 		       int flags)
 {
 	struct msg c = {
-		.call = SHIM_CALL_RECVMSG, .o = o, .fd = fd, .hdr = msg,
-		.flags = flags,
+		.call = SHIM_CALL_RECVMSG, .o = o, .fd = fd,
+		.message = true, .hdr = msg, .flags = flags,
 	};
 
 	call_msg(&c);
@@ -212,7 +225,8 @@ void shim_call_sendmsg(struct shim_outcome *o, int fd, const struct msghdr *msg,
 {
 	struct msg c = {
 		.call = SHIM_CALL_SENDMSG, .o = o, .fd = fd, .send = true,
-		.hdr = (struct msghdr *)(uintptr_t)msg, .flags = flags,
+		.message = true, .hdr = (struct msghdr *)(uintptr_t)msg,
+		.flags = flags,
 	};
 
 	call_msg(&c);

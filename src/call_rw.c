@@ -97,7 +97,7 @@ static enum shim_route kind_route(const struct shim_io *io,
 
 bool shim_readable(const void *p, size_t len)
 {
-	const char *last = (const char *)p + len - sizeof(uint64_t);
+	uintptr_t last = (uintptr_t)p + len - sizeof(uint64_t);
 
 	/* Reads the set, then refuses the operation; see rt_sigprocmask(2). */
 	return shim_sys4(SYS_rt_sigprocmask, -1, p, 0, 8) != -EFAULT &&

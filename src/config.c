@@ -45,6 +45,7 @@ void shim_config_parse(struct shim_config *config, char *const *env)
 {
 	static const char *const modes[] = { "ring", "off", NULL };
 	static const char *const waits[] = { "native", "ring", NULL };
+	static const char *const follows[] = { "1", "0", NULL };
 	static const char *const patches[] = { "auto", "off", NULL };
 
 	*config = (struct shim_config){ .bad_name = NULL };
@@ -54,6 +55,8 @@ void shim_config_parse(struct shim_config *config, char *const *env)
 					      "native, ring");
 	config->patch = (enum shim_patching)choose(config, env, "SHIM_PATCH",
 						   patches, "auto, off");
+	config->follow = (enum shim_follow)choose(config, env, "SHIM_FOLLOW",
+						  follows, "1, 0");
 	config->preload = find(env, "LD_PRELOAD");
 	config->stats = find(env, "SHIM_STATS");
 	if (config->stats && !strcmp(config->stats, "0"))

@@ -14,10 +14,14 @@ enum shim_wait { SHIM_WAIT_NATIVE, SHIM_WAIT_RING };
 /* Are libc's own functions patched? */
 enum shim_patching { SHIM_PATCH_AUTO, SHIM_PATCH_OFF };
 
+/* Do child programs get the library too? */
+enum shim_follow { SHIM_FOLLOW_ON, SHIM_FOLLOW_OFF };
+
 struct shim_config {
 	enum shim_mode mode;
 	enum shim_wait wait;
 	enum shim_patching patch;
+	enum shim_follow follow;
 	const char *stats;    /* NULL: none; "1": stderr; else a file name */
 	const char *preload;  /* LD_PRELOAD, or NULL */
 	/* Of the first variable with a value that means nothing, or NULL. */

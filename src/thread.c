@@ -332,8 +332,11 @@ enum shim_route shim_thread_refused(struct shim_thread *t)
 		t->driver.phase = SHIM_PHASE_NONE;
 		return SHIM_RETRY;
 	}
-	if (atomic_load(alive))
+	if (atomic_load(alive)) {
+		/* What it has looked at is not what its parent has there. */
+		shim_fds_forget_all();
 		return SHIM_VFORK;
+	}
 	shim_threads_fork_child();
 	return SHIM_RETRY;
 }

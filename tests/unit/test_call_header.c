@@ -331,9 +331,8 @@ static void bad_headers(enum shim_ring_form form)
 					 SIZE_MAX };
 	struct iovec many[1025], one = { buf, 4 };
 	struct msghdr m = { .msg_iov = &one, .msg_iovlen = 1 };
-	struct msghdr *bad[] = { (void *)8, (void *)edge(),
-				 across(&m, sizeof(m), 9),
-				 across(&m, sizeof(m), sizeof(m) / 2) };
+	static const size_t beyond[] = { 1, 4, 5, 8, 9, sizeof(m) / 2 };
+	struct msghdr *bad[] = { (void *)8, (void *)edge() };
 	unsigned i;
 
 	setup(form, SOCK_SEQPACKET);
@@ -342,7 +341,11 @@ static void bad_headers(enum shim_ring_form form)
 	many[64].iov_len = 4;
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		RING(rcv(s[0], bad[i], 0), -EFAULT);
-	CHECK_EQ(rcv(s[0], NULL, 0).rest, SHIM_NATIVE);
+	/* The ring would take the message, and then say EFAULT. */
+	for (i = 0; i < ARRAY_SIZE(beyond); i++)
+		NATIVE(rcv(s[0], across(&m, sizeof(m), beyond[i]), 0),
+		       SHIM_VECTOR);
+	RING(rcv(s[0], NULL, 0), -EFAULT);
 	m.msg_iov = NULL;
 	RING(rcv(s[0], &m, 0), -EFAULT);
 	for (i = 0; i < ARRAY_SIZE(counts); i++) {
