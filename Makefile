@@ -12,9 +12,11 @@ CC ?= gcc
 PYTHON ?= /usr/bin/python3
 BUILD ?= build
 PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib/libshim
 MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/libshim
+COMPDIR ?= $(PREFIX)/share/bash-completion/completions
 
 Q := $(if $(V),,@)
 say = $(if $(V),@:,@printf '  %-7s %s\n')
@@ -42,13 +44,15 @@ PROGRAMS := $(patsubst tests/programs/%.c,$(BUILD)/programs/%,$(sort $(wildcard 
 PRELOADS := $(patsubst tests/preload/%.c,$(BUILD)/preload/%.so,$(sort $(wildcard tests/preload/*.c)))
 UNITS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SRC := $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c))
+CLI_SRC := $(sort $(wildcard cli/*.c))
+CLI_OBJ := $(patsubst %,$(BUILD)/%.o,$(CLI_SRC))
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard bench/*.c)))
 
 .PHONY: help build
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-build: $(BUILD)/libshim.so ## build build/libshim.so
+build: $(BUILD)/libshim.so $(BUILD)/shim ## build build/libshim.so and build/shim
 
 $(BUILD)/libshim.so: $(LIB_OBJ) interpose/libshim.map
 	$(say) LINK $@
@@ -63,6 +67,19 @@ $(BUILD)/%.S.o: %.S interpose/calls.def interpose/each.def
 	@mkdir -p $(@D)
 	$(say) AS $<
 	$(Q)$(CC) -Iinterpose -c -o $@ $<
+
+# The command knows neither the core nor libc's symbols: no -I.
+CLI_CFLAGS := -std=gnu11 $(WARN) -D_GNU_SOURCE -MMD -MP \
+	-DSHIM_VERSION='"$(VERSION)"' -DSHIM_LIBDIR='"$(LIBDIR)"'
+
+$(BUILD)/cli/%.c.o: cli/%.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(CFLAGS) $(CLI_CFLAGS) -c -o $@ $<
+
+$(BUILD)/shim: $(CLI_OBJ)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) -o $@ $(CLI_OBJ) -ljansson
 
 # Programs that are run natively and under the library, and compared.
 $(BUILD)/programs/%: tests/programs/%.c $(wildcard tests/programs/*.h)
@@ -155,15 +172,23 @@ lint: ## compile with gcc and clang -Werror, clang-tidy, cppcheck, shellcheck
 	$(Q)$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)-clang build
 	$(Q)clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $(LINT_C) -- $(filter-out -MMD -MP -Werror,$(SHIM_CFLAGS)) 2>/dev/null
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability --suppress=unknownMacro:*calls.def -D__x86_64__ -DSHIM_VERSION='""' -Isrc -Iinterpose $(LINT_C)
-	$(Q)shellcheck .ci/run .ci/setup tests/*.sh
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $(CLI_SRC) -- $(filter-out -MMD -MP -Werror,$(CLI_CFLAGS)) 2>/dev/null
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability -D__x86_64__ -DSHIM_VERSION='""' -DSHIM_LIBDIR='""' $(CLI_SRC)
+	$(Q)shellcheck .ci/run .ci/setup tests/*.sh cli/completion.bash
 
 install: build ## install below DESTDIR/PREFIX
-	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(DOCDIR)
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(COMPDIR) \
+		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7
+	install -m 755 $(BUILD)/shim $(DESTDIR)$(BINDIR)/shim
 	install -m 755 $(BUILD)/libshim.so $(DESTDIR)$(LIBDIR)/libshim.so
 	install -m 644 README.md NEWS.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
+	install -m 644 docs/man/shim.1 $(DESTDIR)$(MANDIR)/man1/shim.1
+	install -m 644 docs/man/libshim.7 $(DESTDIR)$(MANDIR)/man7/libshim.7
+	install -m 644 cli/completion.bash $(DESTDIR)$(COMPDIR)/shim
 
 uninstall: ## remove what install has put there
-	rm -f $(DESTDIR)$(LIBDIR)/libshim.so
+	rm -f $(DESTDIR)$(BINDIR)/shim $(DESTDIR)$(LIBDIR)/libshim.so $(DESTDIR)$(COMPDIR)/shim \
+		$(DESTDIR)$(MANDIR)/man1/shim.1 $(DESTDIR)$(MANDIR)/man7/libshim.7
 	rm -rf $(DESTDIR)$(DOCDIR)
 	-rmdir $(DESTDIR)$(LIBDIR)
 

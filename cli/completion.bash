@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2207
+#
+# bash completion for shim(1)
+#
+# Short on purpose: the words of the option tables, and after the program's name
+# whatever completes that program.
+
+_shim_values() {
+	case $1 in
+	--mode=*) COMPREPLY=($(compgen -W 'ring off' -- "${1#*=}")) ;;
+	--wait=*) COMPREPLY=($(compgen -W 'native ring' -- "${1#*=}")) ;;
+	--patch=*) COMPREPLY=($(compgen -W 'auto off' -- "${1#*=}")) ;;
+	--stats=* | --output=* | --read=*) COMPREPLY=($(compgen -f -- "${1#*=}")) ;;
+	*) return 1 ;;
+	esac
+}
+
+# Where the program's name is, if it is already there: its index.
+_shim_program() {
+	local i
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--)
+			echo $((i + 1))
+			return
+			;;
+		-o | -p | -r) ((i++)) ;;
+		= | -*) ;;
+		*)
+			# "--mode=ring" comes as three words.
+			[[ ${COMP_WORDS[i - 1]} == = ]] && continue
+			echo "$i"
+			return
+			;;
+		esac
+	done
+}
+
+_shim() {
+	local cur=${COMP_WORDS[COMP_CWORD]} word at
+	local launch='--mode= --wait= --patch= --no-follow --quiet --strict --help'
+	COMPREPLY=()
+
+	if ((COMP_CWORD == 1)); then
+		COMPREPLY=($(compgen -W 'run stat doctor help --help --version' -- "$cur"))
+		return
+	fi
+	case ${COMP_WORDS[1]} in
+	help)
+		COMPREPLY=($(compgen -W 'run stat doctor' -- "$cur"))
+		return
+		;;
+	run) launch+=' --stats --stats=' ;;
+	stat) launch+=' --json --openmetrics --output= --pid= --read=' ;;
+	doctor) launch='--json --help' ;;
+	*) return ;;
+	esac
+
+	at=$(_shim_program)
+	if [[ -n $at ]] && ((at < COMP_CWORD)) && [[ ${COMP_WORDS[1]} != doctor ]]; then
+		if declare -F _command_offset >/dev/null; then
+			_command_offset "$at"
+		else
+			COMPREPLY=($(compgen -f -- "$cur"))
+		fi
+		return
+	fi
+	# Put back together what readline has taken apart.
+	word=$cur
+	if ((COMP_CWORD > 2)) && [[ ${COMP_WORDS[COMP_CWORD - 1]} == = ]]; then
+		word=${COMP_WORDS[COMP_CWORD - 2]}=$cur
+	elif ((COMP_CWORD > 2)) && [[ $cur == = ]]; then
+		word=${COMP_WORDS[COMP_CWORD - 1]}=
+	fi
+	_shim_values "$word" && return
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$launch" -- "$cur"))
+		[[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace 2>/dev/null
+		return
+	fi
+	COMPREPLY=($(compgen -c -- "$cur") $(compgen -f -- "$cur"))
+}
+
+complete -F _shim shim
