@@ -69,13 +69,34 @@ static bool status_says(const char *text, const char *field)
 {
 	const char *p = strstr(text, field);
 
-	return p && p[strlen(field)] != '0';
+	return p && p[strlen(field)] != '0' && p[strlen(field)];
+}
+
+/* A piece at a time: with many groups the file is long. */
+static long read_status(int fd)
+{
+	enum { OVERLAP = 64 };
+	char text[4096];
+	size_t have = 0;
+	long n;
+
+	while ((n = shim_sys(SYS_read, fd, text + have,
+			     sizeof(text) - 1 - have)) > 0) {
+		have += (size_t)n;
+		text[have] = '\0';
+		around.sandbox |= status_says(text, "\nSeccomp:\t");
+		around.traced |= status_says(text, "\nTracerPid:\t");
+		if (have > OVERLAP) {
+			memmove(text, text + have - OVERLAP, OVERLAP);
+			have = OVERLAP;
+		}
+	}
+	return n;
 }
 
 static void look_around(void)
 {
-	char text[4096];
-	long fd, n = 0;
+	long fd;
 
 	fd = shim_sys4(SYS_openat, AT_FDCWD, "/proc/self/status",
 		       O_RDONLY | O_CLOEXEC, 0);
@@ -84,15 +105,9 @@ static void look_around(void)
 					   0, 0) != 0;
 		return;
 	}
-	n = shim_sys(SYS_read, fd, text, sizeof(text) - 1);
-	shim_sys_close((int)fd);
-	if (n <= 0) {
+	if (read_status((int)fd) < 0)
 		around.sandbox = true;
-		return;
-	}
-	text[n] = '\0';
-	around.sandbox = status_says(text, "\nSeccomp:\t");
-	around.traced = status_says(text, "\nTracerPid:\t");
+	shim_sys_close((int)fd);
 }
 
 static void open_stats(void)

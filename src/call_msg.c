@@ -65,7 +65,10 @@ static enum shim_route room_route(const struct msg *c)
 {
 	uintptr_t in_page = (uintptr_t)c->hdr & (SHIM_PAGE - 1);
 
-	return in_page > SHIM_PAGE - sizeof(*c->hdr) ? SHIM_VECTOR : SHIM_RING;
+	if (in_page > SHIM_PAGE - sizeof(*c->hdr) &&
+	    !shim_readable(c->hdr, sizeof(*c->hdr)))
+		return SHIM_VECTOR;
+	return SHIM_RING;
 }
 
 static bool may_split(const struct msg *c)
