@@ -95,14 +95,20 @@ static enum shim_route kind_route(const struct shim_io *io,
 	}
 }
 
+/* Reads the set, if it is given one, then refuses the operation. */
+static bool word_readable(uintptr_t p)
+{
+	return p && shim_sys4(SYS_rt_sigprocmask, -1, p, 0, 8) != -EFAULT;
+}
+
 bool shim_readable(const void *p, size_t len)
 {
-	uintptr_t last = (uintptr_t)p + len - sizeof(uint64_t);
+	uintptr_t first = (uintptr_t)p, end = first + len;
 
-	/* Reads the set, then refuses the operation; see rt_sigprocmask(2). */
-	return shim_sys4(SYS_rt_sigprocmask, -1, p, 0, 8) != -EFAULT &&
-	       (len <= sizeof(uint64_t) ||
-		shim_sys4(SYS_rt_sigprocmask, -1, last, 0, 8) != -EFAULT);
+	if (!word_readable(first))
+		return false;
+	return first / SHIM_PAGE == (end - 1) / SHIM_PAGE ||
+	       word_readable(end - sizeof(uint64_t));
 }
 
 enum shim_route shim_vector_length(const struct iovec *iov, size_t count,
