@@ -135,7 +135,7 @@ check-tsan: ## unit tests under ThreadSanitizer
 JOBS ?= 4
 PYTEST := $(PYTHON) -m pytest -q -rf -n $(JOBS) py_tests
 check: setup build programs ## build and pass all tests, in three variants
-	$(Q)$(MAKE) --no-print-directory lint check-unit check-asan check-tsan
+	$(Q)$(MAKE) --no-print-directory -j2 lint check-unit check-asan check-tsan
 	$(Q)$(PYTEST) --variant ring
 	$(Q)$(PYTEST) --variant nopatch
 	$(Q)$(PYTEST) --variant off

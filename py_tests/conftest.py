@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -37,7 +38,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--build-dir", default="build", help="default: build")
 
 
+def unignore_signals() -> None:
+    """What was started in the background of a shell, or by nohup, ignores these, and
+    so would every program under test."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    unignore_signals()
     config.addinivalue_line(
         "markers", "variants(*names): only meaningful in these; elsewhere not collected"
     )
