@@ -6,35 +6,16 @@
 #include "native.h"
 #include "space.h"
 
-static ssize_t counted(enum shim_call call, ssize_t ret)
-{
-	if (ret > 0)
-		shim_count(shim_self, call, SHIM_COL_BYTES, (uint64_t)ret);
-	return ret;
-}
-
 /* What the ring has done, or left. */
 static ssize_t ring_result(struct shim_outcome *o, enum shim_call call)
 {
-	return counted(call, shim_return(o, call, o->res));
+	return shim_moved(call, shim_return(o, call, o->res));
 }
 
 static ssize_t native_result(enum shim_call call, ssize_t ret)
 {
 	shim_native_end(call, ret);
-	return counted(call, ret);
-}
-
-/* A part was sent; the native rest, with a time-out, gave @ret. */
-static ssize_t together(struct shim_outcome *o, enum shim_call call, ssize_t ret,
-			int saved)
-{
-	shim_native_begin(o, call);
-	if (ret < 0) {
-		errno = saved;
-		ret = 0;
-	}
-	return counted(call, (ssize_t)o->done + ret);
+	return shim_moved(call, ret);
 }
 
 static ssize_t send_on(struct shim_outcome *o, enum shim_call call, int fd,
@@ -43,7 +24,7 @@ static ssize_t send_on(struct shim_outcome *o, enum shim_call call, int fd,
 	size_t done = shim_write_on(o, call, fd, iov, count, true);
 
 	errno = saved;
-	return counted(call, shim_return(o, call, (long)done));
+	return shim_moved(call, shim_return(o, call, (long)done));
 }
 
 ssize_t shim_entry_recv(int fd, void *buf, size_t n, int flags)
@@ -125,7 +106,7 @@ ssize_t shim_entry_send(int fd, const void *buf, size_t n, int flags)
 		shim_native_begin(&o, SHIM_CALL_SENDTO);
 	ret = shim_real.send(fd, (const char *)buf + o.done, n - o.done, flags);
 	if (o.done)
-		return together(&o, SHIM_CALL_SENDTO, ret, saved);
+		return shim_together(&o, SHIM_CALL_SENDTO, ret, saved);
 	return native_result(SHIM_CALL_SENDTO, ret);
 }
 
@@ -153,7 +134,7 @@ static ssize_t native_rest(struct shim_outcome *o, int fd,
 
 	m.msg_iovlen = (size_t)shim_rest_of(rest, msg->msg_iov, msg->msg_iovlen,
 					    o->done);
-	return together(o, SHIM_CALL_SENDMSG,
+	return shim_together(o, SHIM_CALL_SENDMSG,
 			shim_real.sendmsg(fd, &m, flags), saved);
 }
 

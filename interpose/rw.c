@@ -5,13 +5,6 @@
 #include "native.h"
 #include "space.h"
 
-static ssize_t counted(enum shim_call call, ssize_t ret)
-{
-	if (ret > 0)
-		shim_count(shim_self, call, SHIM_COL_BYTES, (uint64_t)ret);
-	return ret;
-}
-
 /* The native call for what @done has left of the buffer. */
 static ssize_t native_plain(const struct shim_io *io, size_t done, bool point)
 {
@@ -71,28 +64,6 @@ static ssize_t native(const struct shim_io *io, size_t done, bool point)
 		native_plain(io, done, point);
 }
 
-/*
- * Of a call that the ring has moved a part the native rest may fail or be
- * empty; what was moved is the result then, as it is natively.  A rest that is
- * empty was the end of the file: all that there was came from the ring.
- */
-static ssize_t together(struct shim_outcome *o, enum shim_call call, ssize_t ret,
-			int saved)
-{
-	if (!o->done) {
-		shim_native_end(call, ret);
-		return counted(call, ret);
-	}
-	if (!ret)
-		o->route = SHIM_RING;
-	shim_native_begin(o, call);
-	if (ret < 0) {
-		errno = saved;
-		ret = 0;
-	}
-	return counted(call, (ssize_t)o->done + ret);
-}
-
 static ssize_t write_on(struct shim_outcome *o, const struct shim_io *io,
 			bool point, int saved)
 {
@@ -104,7 +75,7 @@ static ssize_t write_on(struct shim_outcome *o, const struct shim_io *io,
 			      point) :
 		shim_write_on(o, io->call, io->fd, &one, 1, point);
 	errno = saved;
-	return counted(io->call, shim_return(o, io->call, (long)done));
+	return shim_moved(io->call, shim_return(o, io->call, (long)done));
 }
 
 static ssize_t do_io(const struct shim_io *io, bool point)
@@ -115,13 +86,13 @@ static ssize_t do_io(const struct shim_io *io, bool point)
 
 	shim_call_io(&o, io);
 	if (o.rest == SHIM_DONE)
-		return counted(io->call, shim_return(&o, io->call, o.res));
+		return shim_moved(io->call, shim_return(&o, io->call, o.res));
 	if (o.rest == SHIM_AWAIT_SPACE)
 		return write_on(&o, io, point, saved);
 	if (!o.done)
 		shim_native_begin(&o, io->call);
 	ret = native(io, o.done, point);
-	return together(&o, io->call, ret, saved);
+	return shim_together(&o, io->call, ret, saved);
 }
 
 static ssize_t plain_result(struct shim_thread *t, enum shim_call call,

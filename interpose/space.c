@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Writing on when there is space again; see space.h.  poll(2), because it ends
- * with every handler, whatever its flags, as the native wait does.
+ * The rest of a call of which the ring has moved a part; see space.h.  A write
+ * waits for space in poll(2), because that ends with every handler, whatever its
+ * flags, as the native wait does.
  */
 #include "space.h"
 
@@ -60,4 +61,26 @@ size_t shim_write_on(struct shim_outcome *o, enum shim_call call, int fd,
 	}
 	o->route = SHIM_RING;
 	return done;
+}
+
+/*
+ * Of a call that the ring has moved a part the native rest may fail or be
+ * empty; what was moved is the result then, as it is natively.  A rest that is
+ * empty was the end of the file: all that there was came from the ring.
+ */
+ssize_t shim_together(struct shim_outcome *o, enum shim_call call, ssize_t ret,
+		      int saved)
+{
+	if (!o->done) {
+		shim_native_end(call, ret);
+		return shim_moved(call, ret);
+	}
+	if (!ret)
+		o->route = SHIM_RING;
+	shim_native_begin(o, call);
+	if (ret < 0) {
+		errno = saved;
+		ret = 0;
+	}
+	return shim_moved(call, (ssize_t)o->done + ret);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* A blocking write or send that has moved a part; see SHIM_AWAIT_SPACE. */
+/* What becomes of a call of which the ring has moved a part. */
 #ifndef SHIM_SPACE_H
 #define SHIM_SPACE_H
 
 #include "call.h"
+#include "counters.h"
+#include "thread.h"
 
 /*
- * Write on, until all of the segments is written or a handler has run; returns
+ * After SHIM_AWAIT_SPACE: write on, until all of the segments is written or a handler has run; returns
  * what has been written of them, o->done included.  @point: waiting is a
  * cancellation point.
  */
@@ -19,5 +21,20 @@ size_t shim_write_on(struct shim_outcome *o, enum shim_call call, int fd,
  */
 int shim_rest_of(struct iovec *rest, const struct iovec *iov, size_t count,
 		 size_t done);
+
+/* Count the bytes of a call that has returned @ret, and return that. */
+static inline ssize_t shim_moved(enum shim_call call, ssize_t ret)
+{
+	if (ret > 0)
+		shim_count(shim_self, call, SHIM_COL_BYTES, (uint64_t)ret);
+	return ret;
+}
+
+/*
+ * Count and return what a call comes to whose native part, all of it or the
+ * rest, has given @ret.  @saved: errno as it was before.
+ */
+ssize_t shim_together(struct shim_outcome *o, enum shim_call call, ssize_t ret,
+		      int saved);
 
 #endif
