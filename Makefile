@@ -77,6 +77,13 @@ $(BUILD)/cli/%.c.o: cli/%.c
 	$(say) CC $<
 	$(Q)$(CC) $(CFLAGS) $(CLI_CFLAGS) -c -o $@ $<
 
+# Where the library will be is compiled into it: another place, another command.
+$(CLI_OBJ): $(BUILD)/cli/libdir
+$(BUILD)/cli/libdir: always
+	@mkdir -p $(@D)
+	@echo '$(LIBDIR)' | cmp -s - $@ || echo '$(LIBDIR)' >$@
+.PHONY: always
+
 $(BUILD)/shim: $(CLI_OBJ)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) -o $@ $(CLI_OBJ) -ljansson
@@ -191,6 +198,24 @@ uninstall: ## remove what install has put there
 		$(DESTDIR)$(MANDIR)/man1/shim.1 $(DESTDIR)$(MANDIR)/man7/libshim.7
 	rm -rf $(DESTDIR)$(DOCDIR)
 	-rmdir $(DESTDIR)$(LIBDIR)
+
+# Debian's own tools make the package, in a copy of what they need: they write
+# beside the sources, and a debian/ at the top would be in a packager's way.
+DEB := $(BUILD)/libshim_$(VERSION)_amd64.deb
+DEB_TOP := $(BUILD)/deb/libshim-$(VERSION)
+DEB_SRC := Makefile README.md NEWS.md LICENSE src interpose cli docs packaging/debian
+
+deb: ## build build/libshim_VERSION_amd64.deb
+	$(say) DEB $(DEB)
+	$(Q)rm -rf $(BUILD)/deb $(DEB) && mkdir -p $(DEB_TOP) && cp -R $(DEB_SRC) $(DEB_TOP)
+	$(Q)time=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null)} || time=$$(stat -c %Y NEWS.md); \
+		printf 'libshim (%s) unstable; urgency=medium\n\n  * See NEWS.md.\n\n -- %s  %s\n' '$(VERSION)' \
+		"$$(sed -n 's/^Maintainer: //p' packaging/debian/control)" \
+		"$$(LC_ALL=C date -uRd "@$$time")" >$(DEB_TOP)/debian/changelog
+	$(Q)(cd $(DEB_TOP) && env -u MAKEFLAGS -u MFLAGS dpkg-buildpackage -b -us -uc) >$(BUILD)/deb/log 2>&1 || \
+		{ tail -n 30 $(BUILD)/deb/log; exit 1; }
+	$(Q)cp $(BUILD)/deb/$(notdir $(DEB)) $(DEB)
+.PHONY: deb
 
 clean: ## remove everything that was built
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang

@@ -8,9 +8,9 @@
 #include "thread.h"
 
 /*
- * After SHIM_AWAIT_SPACE: write on, until all of the segments is written or a handler has run; returns
- * what has been written of them, o->done included.  @point: waiting is a
- * cancellation point.
+ * After SHIM_AWAIT_SPACE: write on, until all of the segments is written or a
+ * handler has run; returns what has been written of them, o->done included.
+ * @point: waiting is a cancellation point.
  */
 size_t shim_write_on(struct shim_outcome *o, enum shim_call call, int fd,
 		     const struct iovec *iov, size_t count, bool point);
