@@ -11,7 +11,7 @@ _shim_values() {
 	--mode=*) COMPREPLY=($(compgen -W 'ring off' -- "${1#*=}")) ;;
 	--wait=*) COMPREPLY=($(compgen -W 'native ring' -- "${1#*=}")) ;;
 	--patch=*) COMPREPLY=($(compgen -W 'auto off' -- "${1#*=}")) ;;
-	--stats=* | --output=* | --read=*) COMPREPLY=($(compgen -f -- "${1#*=}")) ;;
+	--stats=* | --output=* | --read=* | --expected=*) COMPREPLY=($(compgen -f -- "${1#*=}")) ;;
 	*) return 1 ;;
 	esac
 }
@@ -43,22 +43,23 @@ _shim() {
 	COMPREPLY=()
 
 	if ((COMP_CWORD == 1)); then
-		COMPREPLY=($(compgen -W 'run stat doctor help --help --version' -- "$cur"))
+		COMPREPLY=($(compgen -W 'run stat compare doctor help --help --version' -- "$cur"))
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	help)
-		COMPREPLY=($(compgen -W 'run stat doctor' -- "$cur"))
+		COMPREPLY=($(compgen -W 'run stat compare doctor' -- "$cur"))
 		return
 		;;
 	run) launch+=' --stats --stats=' ;;
 	stat) launch+=' --json --openmetrics --output= --pid= --read=' ;;
+	compare) launch='--calls= --strict --expected= --json --quiet --output= --help' ;;
 	doctor) launch='--json --help' ;;
 	*) return ;;
 	esac
 
 	at=$(_shim_program)
-	if [[ -n $at ]] && ((at < COMP_CWORD)) && [[ ${COMP_WORDS[1]} != doctor ]]; then
+	if [[ -n $at ]] && ((at < COMP_CWORD)) && [[ ${COMP_WORDS[1]} != @(compare|doctor) ]]; then
 		if declare -F _command_offset >/dev/null; then
 			_command_offset "$at"
 		else
@@ -79,7 +80,8 @@ _shim() {
 		[[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace 2>/dev/null
 		return
 	fi
-	COMPREPLY=($(compgen -c -- "$cur") $(compgen -f -- "$cur"))
+	COMPREPLY=($(compgen -f -- "$cur"))
+	[[ ${COMP_WORDS[1]} == compare ]] || COMPREPLY+=($(compgen -c -- "$cur"))
 }
 
 complete -F _shim shim

@@ -13,6 +13,7 @@
  *   show.c output.c       the table as text, JSON, OpenMetrics; where it goes
  *   kernel.c              does the kernel give a ring, and why not
  *   reasons.c             the words for native calls, explained
+ *   compare.c             compares two traces; it has a map of its own files
  */
 #include "shim.h"
 
@@ -26,6 +27,7 @@
 static const struct command *const commands[] = {
 	&shim_run,
 	&shim_stat,
+	&shim_compare,
 	&shim_doctor,
 	&shim_probe,
 };

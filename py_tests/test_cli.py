@@ -17,7 +17,7 @@ from shimtest import TOP, Harness, Side, Stats, need
 __all__ = ["known", "library", "shim", "shim_path", "user"]
 pytestmark = pytest.mark.variants("ring")
 
-COMMANDS = ("run", "stat", "doctor")
+COMMANDS = ("run", "stat", "compare", "doctor")
 
 
 # shim run
@@ -262,6 +262,7 @@ _shim 2>/dev/null; printf '%s\n' "${COMPREPLY[@]}"
         (["shim", "run", "--mode", "=", "o"], ["off"]),
         (["shim", "run", "--wait", "="], ["native", "ring"]),
         (["shim", "stat", "--js"], ["--json"]),
+        (["shim", "compare", "--ex"], ["--expected="]),
         (["shim", "run", "--mode", "=", "off", "busybo"], ["busybox"]),
     ],
 )
