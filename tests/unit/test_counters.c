@@ -7,6 +7,7 @@
 
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "counters.h"
@@ -370,8 +371,11 @@ static void run_processes(unsigned n, int (*fn)(void *))
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(start != MAP_FAILED);
 	for (i = 0; i < n; i++) {
-		if (!fork())
+		if (!fork()) {
+			/* Not to wait for ever for one that was killed. */
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			_exit(fn(NULL));
+		}
 	}
 	while (atomic_load(&start->ready) < n)
 		sched_yield();
