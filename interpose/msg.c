@@ -18,15 +18,6 @@ static ssize_t native_result(enum shim_call call, ssize_t ret)
 	return shim_moved(call, ret);
 }
 
-static ssize_t send_on(struct shim_outcome *o, enum shim_call call, int fd,
-		       const struct iovec *iov, size_t count, int saved)
-{
-	size_t done = shim_write_on(o, call, fd, iov, count, true);
-
-	errno = saved;
-	return shim_moved(call, shim_return(o, call, (long)done));
-}
-
 ssize_t shim_entry_recv(int fd, void *buf, size_t n, int flags)
 {
 	struct shim_outcome o;
@@ -101,7 +92,8 @@ ssize_t shim_entry_send(int fd, const void *buf, size_t n, int flags)
 	if (o.rest == SHIM_DONE)
 		return ring_result(&o, SHIM_CALL_SENDTO);
 	if (o.rest == SHIM_AWAIT_SPACE)
-		return send_on(&o, SHIM_CALL_SENDTO, fd, &one, 1, saved);
+		return shim_write_on(&o, SHIM_CALL_SENDTO, fd, &one, 1, true,
+				     saved);
 	if (!o.done)
 		shim_native_begin(&o, SHIM_CALL_SENDTO);
 	ret = shim_real.send(fd, (const char *)buf + o.done, n - o.done, flags);
@@ -148,8 +140,8 @@ ssize_t shim_entry_sendmsg(int fd, const struct msghdr *msg, int flags)
 	if (o.rest == SHIM_DONE)
 		return ring_result(&o, SHIM_CALL_SENDMSG);
 	if (o.rest == SHIM_AWAIT_SPACE)
-		return send_on(&o, SHIM_CALL_SENDMSG, fd, msg->msg_iov,
-			       msg->msg_iovlen, saved);
+		return shim_write_on(&o, SHIM_CALL_SENDMSG, fd, msg->msg_iov,
+				     msg->msg_iovlen, true, saved);
 	if (o.done)
 		return native_rest(&o, fd, msg, flags, saved);
 	/* Descriptors may be on their way to another process. */

@@ -49,12 +49,12 @@ static void *next(const char *name, void *otherwise)
 	return p ? p : otherwise;
 }
 
-/* What another preloaded library has under this name, or NULL. */
-static void *stacked(const char *name)
+/* What another preloaded library has under this name, or @otherwise. */
+static void *stacked(const char *name, void *otherwise)
 {
 	void *p = dlsym(RTLD_NEXT, name);
 
-	return p && !shim_libc_has(p) ? p : NULL;
+	return p && !shim_libc_has(p) ? p : otherwise;
 }
 
 static void *libc_own(const char *name, void *otherwise)
@@ -73,14 +73,13 @@ void shim_real_resolve(void)
 #define SHIM_ENTRY(function) \
 	shim_real.function = libc_own(#function, shim_real.function);
 #define SHIM_CALL_SYMBOL(symbol, entry, call) \
-	shim_stack_##symbol.next = stacked(#symbol); \
+	shim_stack_##symbol.next = stacked(#symbol, NULL); \
 	if (shim_stack_##symbol.next) \
 		shim_front_##symbol = (void *)shim_stacked_##symbol;
 #define SHIM_CHECKED_SYMBOL(symbol, entry, call) \
 	SHIM_CALL_SYMBOL(symbol, entry, call)
 #define SHIM_THROUGH_SYMBOL(symbol, entry) \
-	if (stacked(#symbol)) \
-		shim_front_##symbol = stacked(#symbol);
+	shim_front_##symbol = stacked(#symbol, shim_front_##symbol);
 #define SHIM_OTHER_SYMBOL(symbol) \
 	shim_real.symbol = next(#symbol, shim_real.symbol);
 #include "each.def"

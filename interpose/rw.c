@@ -68,14 +68,11 @@ static ssize_t write_on(struct shim_outcome *o, const struct shim_io *io,
 			bool point, int saved)
 {
 	struct iovec one = { io->buf, io->len };
-	size_t done;
 
-	done = io->vector ?
-		shim_write_on(o, io->call, io->fd, io->iov, (size_t)io->count,
-			      point) :
-		shim_write_on(o, io->call, io->fd, &one, 1, point);
-	errno = saved;
-	return shim_moved(io->call, shim_return(o, io->call, (long)done));
+	if (io->vector)
+		return shim_write_on(o, io->call, io->fd, io->iov,
+				     (size_t)io->count, point, saved);
+	return shim_write_on(o, io->call, io->fd, &one, 1, point, saved);
 }
 
 static ssize_t do_io(const struct shim_io *io, bool point)

@@ -38,8 +38,9 @@ int shim_rest_of(struct iovec *rest, const struct iovec *iov, size_t count,
 	return (int)n;
 }
 
-size_t shim_write_on(struct shim_outcome *o, enum shim_call call, int fd,
-		     const struct iovec *iov, size_t count, bool point)
+ssize_t shim_write_on(struct shim_outcome *o, enum shim_call call, int fd,
+		      const struct iovec *iov, size_t count, bool point,
+		      int saved)
 {
 	struct iovec rest[SHIM_SEGMENTS];
 	size_t done = o->done;
@@ -60,7 +61,8 @@ size_t shim_write_on(struct shim_outcome *o, enum shim_call call, int fd,
 			break;
 	}
 	o->route = SHIM_RING;
-	return done;
+	errno = saved;
+	return shim_moved(call, shim_return(o, call, (long)done));
 }
 
 /*

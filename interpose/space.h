@@ -9,11 +9,13 @@
 
 /*
  * After SHIM_AWAIT_SPACE: write on, until all of the segments is written or a
- * handler has run; returns what has been written of them, o->done included.
- * @point: waiting is a cancellation point.
+ * handler has run; counts and returns what has been written of them, o->done
+ * included.  @point: waiting is a cancellation point.  @saved: errno as it was
+ * before.
  */
-size_t shim_write_on(struct shim_outcome *o, enum shim_call call, int fd,
-		     const struct iovec *iov, size_t count, bool point);
+ssize_t shim_write_on(struct shim_outcome *o, enum shim_call call, int fd,
+		      const struct iovec *iov, size_t count, bool point,
+		      int saved);
 
 /*
  * The segments but for their first @done bytes, in @rest (SHIM_SEGMENTS of
