@@ -19,9 +19,10 @@
  * 0 has not been written yet, and all after it has to wait.
  *
  * A signal handler may interrupt its thread in the middle of a record, write
- * records of its own, and never return.  So a record that is found unfinished by
- * a later one of the same thread is marked SHIM_TRACE_SKIP; if its writer goes
- * on all the same, it finds that out and writes the record again.
+ * records of its own behind it, and never return.  The next record that begins
+ * on the same stack and not deeper marks the one that was left SHIM_TRACE_SKIP.
+ * Of a thread that has died the reader passes over what is SHIM_TRACE_HELD, and
+ * over zeros up to the next word that is none.
  *
  * Order: every record has a number from one sequence, @seq of the header.  Each
  * number is taken before the record is written, so the reader merges the lanes
@@ -63,6 +64,7 @@ struct shim_trace_header {
 	uint32_t string_max;    /* bytes recorded of a string, a buffer (-s) */
 	uint32_t root;          /* without FOLLOW: the only thread to record */
 	uint64_t numbers[SHIM_TRACE_NUMBERS / 64]; /* calls to record, by bit */
+	int64_t realtime;       /* what CLOCK_REALTIME is ahead of MONOTONIC, ns */
 	/* From here on changed while the trace is going on. */
 	uint64_t seq __attribute__((aligned(64)));  /* the next number; from 1 */
 	uint32_t used __attribute__((aligned(64))); /* lanes ever claimed */
@@ -89,6 +91,7 @@ struct shim_trace_lane {
 /* @mark of a record: its size, all of it, in bytes, a multiple of 8; and */
 #define SHIM_TRACE_DONE 0x80000000U
 #define SHIM_TRACE_SKIP 0x40000000U /* nothing in it; also up to the end */
+#define SHIM_TRACE_HELD 0x20000000U /* being written: wait */
 #define SHIM_TRACE_SIZE 0x00ffffffU
 
 enum shim_trace_kind {
@@ -112,7 +115,7 @@ struct shim_trace_record {
 	uint32_t tid;    /* 0: the lane's; else a child that shares memory */
 	uint32_t parts;  /* how many follow the fixed part */
 	uint64_t seq;
-	uint64_t time;   /* CLOCK_REALTIME, ns; 0 without TIMES */
+	uint64_t time;   /* CLOCK_MONOTONIC, ns; 0 without TIMES */
 	uint64_t data;   /* by kind; see there */
 };
 
