@@ -8,7 +8,7 @@
 
 _shim_values() {
 	case $1 in
-	--mode=*) COMPREPLY=($(compgen -W 'ring off' -- "${1#*=}")) ;;
+	--mode=*) COMPREPLY=($(compgen -W 'ring auto off' -- "${1#*=}")) ;;
 	--wait=*) COMPREPLY=($(compgen -W 'native ring' -- "${1#*=}")) ;;
 	--patch=*) COMPREPLY=($(compgen -W 'auto off' -- "${1#*=}")) ;;
 	--stats=* | --output=* | --read=* | --expected=*) COMPREPLY=($(compgen -f -- "${1#*=}")) ;;

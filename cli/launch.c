@@ -20,9 +20,9 @@
 #endif
 
 static const struct {
-	const char *option, *variable, *words[3];
+	const char *option, *variable, *words[4];
 } settings[LAUNCH_SETTINGS] = {
-	{ "mode", "SHIM_MODE", { "ring", "off" } },
+	{ "mode", "SHIM_MODE", { "ring", "auto", "off" } },
 	{ "wait", "SHIM_WAIT", { "native", "ring" } },
 	{ "patch", "SHIM_PATCH", { "auto", "off" } },
 	{ "follow", "SHIM_FOLLOW", { "1", "0" } },
@@ -39,8 +39,9 @@ static int set(struct launch *launch, unsigned i, const char *value)
 		}
 	}
 	word = settings[i].words;
-	return usage(launch->command, "--%s=%s: not one of %s, %s",
-		     settings[i].option, value, word[0], word[1]);
+	return usage(launch->command, "--%s=%s: not one of %s, %s%s%s",
+		     settings[i].option, value, word[0], word[1],
+		     word[2] ? ", " : "", word[2] ? word[2] : "");
 }
 
 int launch_option(struct launch *launch, int c, const char *arg)

@@ -38,7 +38,9 @@ enum {
 	{ "quiet", no_argument, NULL, OPT_QUIET }
 
 #define LAUNCH_HELP \
-"      --mode=ring|off     what calls ride the ring: all that can, or none\n" \
+"      --mode=ring|auto|off\n" \
+"                          what calls ride the ring: all that can; none, but a\n" \
+"                          ring reads files ahead of the program; or none\n" \
 "      --wait=native|ring  where a call that has to wait sleeps\n" \
 "      --patch=auto|off    see the calls that libc makes inside itself, or not\n" \
 "      --no-follow         only this program, not what it starts\n" \

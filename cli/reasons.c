@@ -12,6 +12,7 @@ static const struct {
 	const char *word, *text;
 } reasons[] = {
 	{ "off", "SHIM_MODE=off" },
+	{ "auto", "SHIM_MODE=auto" },
 	{ "config", "a SHIM_ variable has an unknown value" },
 	{ "early", "before the library could be set up" },
 	{ "no-ring", "the kernel gives no ring" },

@@ -160,6 +160,8 @@ static int decide(void)
 	}
 	if (config.mode == SHIM_MODE_OFF)
 		return SHIM_OFF;
+	if (config.mode == SHIM_MODE_AUTO)
+		return SHIM_AUTO;
 	return under_valgrind() ? SHIM_VALGRIND : SHIM_RING;
 }
 

@@ -21,7 +21,7 @@ import pytest
 
 import shimtest
 
-VARIANTS = ("ring", "off", "denied", "nopatch")
+VARIANTS = ("ring", "off", "denied", "nopatch", "auto")
 DENY = ("memlock", "sysctl", "seccomp")
 
 

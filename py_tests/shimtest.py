@@ -335,6 +335,8 @@ class Harness:
             env["LD_PRELOAD"] = str(self.lib)
             if self.variant == "off":
                 env["SHIM_MODE"] = "off"
+            if self.variant == "auto":
+                env.update(SHIM_MODE="auto", SHIM_PREFETCH="eager")
             if self.variant == "nopatch":
                 env["SHIM_PATCH"] = "off"
         env.update(extra or {})

@@ -8,6 +8,7 @@
 static const char *const route_names[SHIM_ROUTES] = {
 	[SHIM_RING] = "ring",
 	[SHIM_OFF] = "off",
+	[SHIM_AUTO] = "auto",
 	[SHIM_CONFIG] = "config",
 	[SHIM_EARLY] = "early",
 	[SHIM_NO_RING] = "no-ring",

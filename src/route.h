@@ -25,6 +25,7 @@ enum shim_route {
 	SHIM_RING,
 	/* the process, the thread, the moment */
 	SHIM_OFF,             /* SHIM_MODE=off */
+	SHIM_AUTO,            /* SHIM_MODE=auto: the ring runs ahead of it */
 	SHIM_CONFIG,          /* a SHIM_ variable has an unknown value */
 	SHIM_EARLY,           /* before this library could be set up */
 	SHIM_NO_RING,         /* the kernel gives none: denied, limits, too old */

@@ -320,7 +320,8 @@ enum shim_route shim_begin_slow(struct shim_thread **tp, enum shim_call call,
 struct shim_thread *shim_thread_for_counting(void)
 {
 	/* In a sandbox, or before all is set up, not one system call. */
-	return shim_native == SHIM_OFF ? get_block(false) : NULL;
+	return shim_native == SHIM_OFF || shim_native == SHIM_AUTO ?
+		get_block(false) : NULL;
 }
 
 enum shim_route shim_thread_refused(struct shim_thread *t)

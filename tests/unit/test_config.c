@@ -16,6 +16,7 @@ static const struct example examples[] = {
 	{ .env = { "PATH=/bin", "HOME=/" } },
 	{ .env = { "SHIM_MODE=ring" } },
 	{ .env = { "SHIM_MODE=off" }, .mode = SHIM_MODE_OFF },
+	{ .env = { "SHIM_MODE=auto" }, .mode = SHIM_MODE_AUTO },
 	{ .env = { "SHIM_WAIT=ring" }, .wait = SHIM_WAIT_RING },
 	{ .env = { "SHIM_WAIT=native" } },
 	{ .env = { "SHIM_MODE=off", "SHIM_WAIT=ring", "SHIM_STATS=1" },
@@ -89,6 +90,65 @@ static void no_environment(enum shim_ring_form form)
 	CHECK(!c.stats && !c.bad_name);
 }
 
+static const struct {
+	const char *depth, *bytes, *how;
+	unsigned long want_depth, want_bytes;
+	enum shim_eagerness want;
+	const char *bad_name;
+} prefetches[] = {
+	{ NULL, NULL, NULL, 32, 64UL << 20, SHIM_PREFETCH_AUTO, NULL },
+	{ "", "", "", 32, 64UL << 20, SHIM_PREFETCH_AUTO, NULL },
+	{ "1", "1", "eager", 1, 1, SHIM_PREFETCH_EAGER, NULL },
+	{ "256", "1024G", "auto", 256, 1UL << 40, SHIM_PREFETCH_AUTO, NULL },
+	{ "007", "3K", NULL, 7, 3072, SHIM_PREFETCH_AUTO, NULL },
+	{ NULL, "5M", NULL, 32, 5UL << 20, SHIM_PREFETCH_AUTO, NULL },
+	{ "0", NULL, NULL, 32, 64UL << 20, 0, "SHIM_PREFETCH_DEPTH" },
+	{ "257", NULL, NULL, 32, 64UL << 20, 0, "SHIM_PREFETCH_DEPTH" },
+	{ "1K", NULL, NULL, 32, 64UL << 20, 0, "SHIM_PREFETCH_DEPTH" },
+	{ "-1", NULL, NULL, 32, 64UL << 20, 0, "SHIM_PREFETCH_DEPTH" },
+	{ "99999999999999999999", NULL, NULL, 32, 64UL << 20, 0,
+	  "SHIM_PREFETCH_DEPTH" },
+	{ NULL, "0", NULL, 32, 64UL << 20, 0, "SHIM_PREFETCH_BYTES" },
+	{ NULL, "M", NULL, 32, 64UL << 20, 0, "SHIM_PREFETCH_BYTES" },
+	{ NULL, "1025G", NULL, 32, 64UL << 20, 0, "SHIM_PREFETCH_BYTES" },
+	{ NULL, "1MB", NULL, 32, 64UL << 20, 0, "SHIM_PREFETCH_BYTES" },
+	{ NULL, "99999999999999999999", NULL, 32, 64UL << 20, 0,
+	  "SHIM_PREFETCH_BYTES" },
+	{ NULL, NULL, "of", 32, 64UL << 20, 0, "SHIM_PREFETCH" },
+};
+
+static char *entry_of(char *to, size_t size, const char *name,
+		      const char *value)
+{
+	snprintf(to, size, "%s%s%s", value ? name : "X", "=",
+		 value ? value : "");
+	return to;
+}
+
+static void prefetch(enum shim_ring_form form)
+{
+	char text[3][64], *env[4] = { NULL };
+	struct shim_config c;
+	unsigned i;
+
+	(void)form;
+	for (i = 0; i < ARRAY_SIZE(prefetches); i++) {
+		env[0] = entry_of(text[0], 64, "SHIM_PREFETCH_DEPTH",
+				  prefetches[i].depth);
+		env[1] = entry_of(text[1], 64, "SHIM_PREFETCH_BYTES",
+				  prefetches[i].bytes);
+		env[2] = entry_of(text[2], 64, "SHIM_PREFETCH",
+				  prefetches[i].how);
+		shim_config_parse(&c, env);
+		if (c.prefetch_depth != prefetches[i].want_depth ||
+		    c.prefetch_bytes != prefetches[i].want_bytes ||
+		    c.prefetch != prefetches[i].want ||
+		    !same(c.bad_name, prefetches[i].bad_name))
+			fail_at(__FILE__, __LINE__, "%s %s %s", env[0], env[1],
+				env[2]);
+	}
+}
+
 /* What a user is told to write is accepted, word by word. */
 static void accepted_is_accepted(enum shim_ring_form form)
 {
@@ -117,6 +177,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ONCE(table),
 		ONCE(no_environment),
+		ONCE(prefetch),
 		ONCE(accepted_is_accepted),
 	};
 
