@@ -13,12 +13,13 @@
 #include "counters.h"
 #include "sys.h"
 
-#define LINE 64UL
+#define LINE 80UL   /* a multiple of 16, for the digits */
 #define NAME 16U    /* the call, padded; claimed by its first word */
-#define DIGITS 40U  /* two words of eight digits */
+#define DIGITS 48U  /* two words of eight digits, aligned to 16 */
 #define LINES 1024UL
 #define SIZE (LINE * LINES)
 #define PATIENCE 100000
+#define EIGHT_DIGITS 100000000UL
 
 static const char header[] =
 	"# libshim counters: call, route, count (summed over processes)";
@@ -43,27 +44,74 @@ static uint64_t word_of(const char *s)
 	return w;
 }
 
-/* Add @n to the eight digits at @p; returns what does not fit. */
-static uint64_t add_digits(char *p, uint64_t n)
+static uint64_t value_of(uint64_t word)
 {
-	_Atomic uint64_t *word = (_Atomic uint64_t *)(void *)p;
-	uint64_t old = atomic_load(word), fresh, sum;
+	uint64_t sum = 0;
 	char digits[8];
 	int i;
 
-	do {
-		memcpy(digits, &old, 8);
-		for (sum = 0, i = 0; i < 8; i++)
-			sum = sum * 10 + (uint64_t)(digits[i] - '0');
-		sum += n;
-		fresh = sum;
-		for (i = 7; i >= 0; i--, fresh /= 10)
-			digits[i] = (char)('0' + fresh % 10);
-		fresh = word_of(digits);
-	} while (!atomic_compare_exchange_weak(word, &old, fresh));
-	return sum / 100000000;
+	memcpy(digits, &word, 8);
+	for (i = 0; i < 8; i++)
+		sum = sum * 10 + (uint64_t)(digits[i] - '0');
+	return sum;
 }
 
+/* The last eight digits of @n. */
+static uint64_t digits_of(uint64_t n)
+{
+	char digits[8];
+	int i;
+
+	for (i = 7; i >= 0; i--, n /= 10)
+		digits[i] = (char)('0' + n % 10);
+	return word_of(digits);
+}
+
+/* Add to the last eight digits; false, and nothing done, if they overflow. */
+static bool add_low(char *p, uint64_t n)
+{
+	_Atomic uint64_t *word = (_Atomic uint64_t *)(void *)(p + 8);
+	uint64_t old = atomic_load(word), sum;
+
+	do {
+		sum = value_of(old) + n;
+		if (n >= EIGHT_DIGITS || sum >= EIGHT_DIGITS)
+			return false;
+	} while (!atomic_compare_exchange_weak(word, &old, digits_of(sum)));
+	return true;
+}
+
+/*
+ * Both words at once: a carry that came second could be read too low meanwhile,
+ * and for ever after a SIGKILL.
+ */
+static bool swap_pair(uint64_t pair[2], uint64_t old[2],
+		      const uint64_t fresh[2])
+{
+	bool done;
+
+	__asm__ volatile("lock cmpxchg16b %1"
+			 : "=@ccz"(done), "+m"(*(uint64_t (*)[2])pair),
+			   "+a"(old[0]), "+d"(old[1])
+			 : "b"(fresh[0]), "c"(fresh[1])
+			 : "memory");
+	return done;
+}
+
+static void add_digits(char *p, uint64_t n)
+{
+	uint64_t *pair = (uint64_t *)(void *)p, old[2], fresh[2], low;
+
+	if (add_low(p, n))
+		return;
+	memcpy(old, pair, sizeof(old));
+	do {
+		low = value_of(old[1]) + n % EIGHT_DIGITS;
+		fresh[0] = digits_of(value_of(old[0]) + n / EIGHT_DIGITS +
+				     low / EIGHT_DIGITS);
+		fresh[1] = digits_of(low);
+	} while (!swap_pair(pair, old, fresh));
+}
 
 /*
  * The first word of a line, once its owner has filled it.  Whoever interrupted
@@ -118,7 +166,6 @@ static char *find_line(const char *call, const char *prefix, const char *column)
 void shim_counters_file_add(enum shim_call call, unsigned column, uint64_t n)
 {
 	char *line = atomic_load(&lines[call][column]);
-	uint64_t carry;
 
 	if (!line) {
 		line = find_line(shim_call_name(call),
@@ -128,9 +175,7 @@ void shim_counters_file_add(enum shim_call call, unsigned column, uint64_t n)
 			return;
 		atomic_store(&lines[call][column], line);
 	}
-	carry = add_digits(line + DIGITS + 8, n);
-	if (carry)
-		add_digits(line + DIGITS, carry);
+	add_digits(line + DIGITS, n);
 }
 
 static bool image_patched;
@@ -144,7 +189,7 @@ void shim_counters_file_image(bool patched)
 		return;
 	line = find_line("process", "", patched ? "patched" : "unpatched");
 	if (line)
-		add_digits(line + DIGITS + 8, 1);
+		add_digits(line + DIGITS, 1);
 }
 
 /* Put the pid where the pattern says "%p". */

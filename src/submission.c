@@ -104,8 +104,14 @@ static void queue_close_efd(struct shim_driver *d)
 	d->closing = true;
 }
 
+/* After an enter; one that has failed leaves us to take back and close. */
 static void efd_closed(struct shim_driver *d)
 {
+	if (shim_ring_queued(&d->ring)) {
+		shim_ring_rollback(&d->ring);
+		if (d->closing)
+			shim_sys_close(d->efd);
+	}
 	d->efd = -1;
 	d->closing = false;
 }
@@ -132,11 +138,9 @@ static void settle(struct shim_driver *d, struct shim_slot *slot)
 		reap(d);
 		want = 1;
 	} while (with_kernel(slot) && (ret >= 0 || ret == -EINTR));
-	if (with_kernel(slot)) {
-		/* The ring is not ours, or gone with all it held. */
-		shim_ring_rollback(&d->ring);
+	/* The ring is not ours, or gone with all it held. */
+	if (with_kernel(slot))
 		shim_slot_release(slot);
-	}
 }
 
 /* Queue the event in @slot, and enter unless it can ride with the next. */

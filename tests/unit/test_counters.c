@@ -5,6 +5,7 @@
  */
 #include "support.h"
 
+#include <emmintrin.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -14,7 +15,8 @@
 #include "counters_file.h"
 #include "thread.h"
 
-#define LINE 64
+#define LINE 80
+#define DIGITS 48 /* where the count is in its line */
 #define MAX_SIZE (1024 * LINE)
 
 static char dir[] = "/tmp/shim-unit-XXXXXX", path[64];
@@ -47,7 +49,7 @@ static ssize_t load(const char *name)
 	return n;
 }
 
-/* Every line is as documented: 64 bytes, blank or "CALL ROUTE COUNT". */
+/* Every line is as documented: 80 bytes, blank or "CALL ROUTE COUNT". */
 static unsigned check_lines(void)
 {
 	char call[64], route[64], more[2], line[LINE + 1];
@@ -316,6 +318,58 @@ static void carry(enum shim_ring_form form)
 		CHECK_EQ(check_lines(), 1);
 		CHECK_EQ(counted("read", "bytes"), sum);
 	}
+	remove_dir();
+}
+
+static atomic_bool counted_all;
+
+static void *carry_again_and_again(void *arg)
+{
+	unsigned i;
+
+	(void)arg;
+	for (i = 0; i < 200000; i++)
+		shim_count(NULL, SHIM_CALL_READ, SHIM_COL_BYTES, 77777777);
+	atomic_store(&counted_all, true);
+	return NULL;
+}
+
+/* All sixteen digits, as they are at one moment: one aligned load. */
+static unsigned long long at_this_moment(const char *digits)
+{
+	char copy[17] = "";
+	__m128i now;
+
+	now = _mm_load_si128((const __m128i *)(const void *)digits);
+	__asm__ volatile("" : "+x"(now));
+	_mm_storeu_si128((__m128i *)(void *)copy, now);
+	return strtoull(copy, NULL, 10);
+}
+
+/* A kill between two words would make for ever what is read in between. */
+static void carry_is_one_step(enum shim_ring_form form)
+{
+	unsigned long long before = 0, now;
+	pthread_t t;
+	char *map;
+	int fd;
+
+	(void)form;
+	make_dir();
+	CHECK_EQ(shim_counters_open(path), 0);
+	shim_count(NULL, SHIM_CALL_READ, SHIM_COL_BYTES, 1);
+	fd = open(path, O_RDONLY);
+	map = mmap(NULL, MAX_SIZE, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(map != MAP_FAILED);
+	CHECK_EQ(pthread_create(&t, NULL, carry_again_and_again, NULL), 0);
+	while (!atomic_load(&counted_all)) {
+		now = at_this_moment(map + LINE + DIGITS);
+		CHECK(now >= before);
+		CHECK_EQ(now % 77777777, 1);
+		before = now;
+	}
+	CHECK_EQ(pthread_join(t, NULL), 0);
+	close(fd);
 	remove_dir();
 }
 
@@ -594,6 +648,7 @@ int main(void)
 		ONCE(images),
 		ONCE(every_counter),
 		ONCE(carry),
+		ONCE(carry_is_one_step),
 		ONCE(threads_in_file),
 		ONCE(processes),
 		ONCE(no_line_twice),

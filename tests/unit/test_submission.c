@@ -671,6 +671,41 @@ static void efd_closed_behind_our_back(enum shim_ring_form form)
 	check_clean();
 }
 
+/* A program unregisters what it takes for rings of its own, ours among them. */
+static void lose_ring(struct rig *r, int efd)
+{
+	uint64_t one = 1;
+
+	r->d.ring.index = 12;
+	CHECK_EQ(syscall(SYS_write, efd, &one, sizeof(one)), sizeof(one));
+}
+
+/* Its close cannot ride any more: it must not stay open for that. */
+static void efd_without_ring(enum shim_ring_form form)
+{
+	struct shim_slot *slot;
+	struct fds now;
+	int index;
+
+	setup(form);
+	index = rig.d.ring.index;
+	rig.before_sleep = lose_ring;
+	rig.d.phase = SHIM_PHASE_BUSY;
+	slot = take_read(&rig, p[0], buf, sizeof(buf));
+	CHECK(shim_driver_wait(&rig.d, slot, false) < 0);
+	list_fds(&now);
+	CHECK(same_fds(&fds_before, &now));
+	CHECK_EQ(rig.d.efd, -1);
+	CHECK_EQ(slot->state, SHIM_SLOT_FREE);
+	/* Nothing of it is submitted by a later enter. */
+	CHECK_EQ(shim_ring_queued(&rig.d.ring), 0);
+	rig.d.ring.index = index;
+	rig.d.phase = SHIM_PHASE_BUSY;
+	shim_driver_recover(&rig.d);
+	list_fds(&now);
+	CHECK(same_fds(&fds_before, &now));
+}
+
 /* pthread_cancel */
 
 static void *cancelled_thread(void *arg)
@@ -772,6 +807,7 @@ int main(void)
 		BOTH(no_fd_when_pending),
 		BOTH(no_fd_then_fd),
 		BOTH(efd_closed_behind_our_back),
+		BOTH(efd_without_ring),
 		BOTH(cancelled_in_wait),
 		BOTH(cancelled_with_data),
 		BOTH(cancelled_in_interruptible),
