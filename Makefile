@@ -40,7 +40,7 @@ LIB_LDFLAGS := -shared -Wl,-soname,libshim.so -Wl,-z,defs -Wl,-z,now -Wl,-z,relr
 CORE_SRC := $(sort $(wildcard src/*.c))
 LIB_SRC := $(CORE_SRC) $(sort $(wildcard interpose/*.c interpose/*.S))
 LIB_OBJ := $(patsubst %,$(BUILD)/%.o,$(LIB_SRC))
-PROGRAMS := $(patsubst tests/programs/%.c,$(BUILD)/programs/%,$(sort $(wildcard tests/programs/*.c)))
+PROGRAMS := $(patsubst tests/programs/%,$(BUILD)/programs/%,$(basename $(sort $(wildcard tests/programs/*.c tests/programs/*.cpp))))
 PRELOADS := $(patsubst tests/preload/%.c,$(BUILD)/preload/%.so,$(sort $(wildcard tests/preload/*.c)))
 UNITS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SRC := $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c))
@@ -93,6 +93,12 @@ $(BUILD)/programs/%: tests/programs/%.c $(wildcard tests/programs/*.h)
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -pthread -o $@ $< -ldl -lutil
+
+$(BUILD)/programs/%: tests/programs/%.cpp $(wildcard tests/programs/*.h)
+	@mkdir -p $(@D)
+	$(say) CXX $<
+	$(Q)$(CXX) $(CFLAGS) -std=gnu++20 -fnon-call-exceptions -Wall -Wextra -Werror \
+		-Wno-missing-field-initializers -pthread -o $@ $<
 
 # Libraries that tests preload beside ours, or dlopen.
 $(BUILD)/preload/%.so: tests/preload/%.c

@@ -5,16 +5,53 @@
  */
 #include "host.h"
 
+#include <unwind.h>
+
 #include "init.h"
+
+#define DWARF_RBP 6 /* the frame pointer; System V ABI for x86-64, 3.6.2 */
+
+/*
+ * Not pthread_cleanup_push(3): that leaves a pointer to its frame with libc, which
+ * a jump out of a handler does not take away, and a later cancellation follows.
+ * This is only looked at when the frame of a sleep is unwound.  A thread has one,
+ * because what is nested in a sleep does not sleep here.
+ */
+static __thread struct {
+	void (*gone)(void *arg);
+	void *arg;
+} asleep;
+
+static __attribute__((used)) _Unwind_Reason_Code
+sleep_unwound(int version, _Unwind_Action actions,
+	      _Unwind_Exception_Class class, struct _Unwind_Exception *exception,
+	      struct _Unwind_Context *context)
+{
+	(void)version;
+	(void)class;
+	(void)exception;
+	(void)context;
+	if (actions & _UA_CLEANUP_PHASE)
+		asleep.gone(asleep.arg);
+	return _URC_CONTINUE_UNWIND;
+}
+
+/* In the frame that is not to be left unnoticed; see shim_outcome_begin(). */
+static inline __attribute__((always_inline)) void
+fall_asleep(void (*gone)(void *), void *arg)
+{
+	__asm__ volatile(".cfi_personality 0x1b, sleep_unwound");
+	asleep.gone = gone;
+	asleep.arg = arg;
+}
 
 static int host_sleep(int efd, void (*gone)(void *), void *arg)
 {
 	int saved = errno, ret;
 	uint64_t count;
 
-	pthread_cleanup_push(gone, arg);
+	fall_asleep(gone, arg);
 	ret = shim_real.read(efd, &count, sizeof(count)) < 0 ? -errno : 0;
-	pthread_cleanup_pop(0);
 	errno = saved;
 	return ret;
 }
@@ -24,13 +61,12 @@ static int host_cancellable(int (*enter)(void *), void (*gone)(void *),
 {
 	int ret, was;
 
+	fall_asleep(gone, arg);
 	if (__libc_single_threaded)
 		return enter(arg);
-	pthread_cleanup_push(gone, arg);
 	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &was);
 	ret = enter(arg);
 	pthread_setcanceltype(was, &was);
-	pthread_cleanup_pop(0);
 	return ret;
 }
 
@@ -59,6 +95,14 @@ static void host_claimed(void *block)
 		pthread_setspecific(key, block);
 }
 
+/* There if the program can throw: with a libgcc of its own, or none, NULL. */
+__typeof__(_Unwind_GetGR) _Unwind_GetGR __attribute__((weak));
+
+static uintptr_t host_frame_of(void *context)
+{
+	return _Unwind_GetGR ? _Unwind_GetGR(context, DWARF_RBP) : 0;
+}
+
 static void host_note(struct shim_driver *d, enum shim_note what)
 {
 	static const unsigned columns[] = {
@@ -75,6 +119,7 @@ static void host_note(struct shim_driver *d, enum shim_note what)
 const struct shim_host shim_libc_host = {
 	.sleep = host_sleep,
 	.cancellable = host_cancellable,
+	.frame_of = host_frame_of,
 	.claimed = host_claimed,
 	.note = host_note,
 };

@@ -94,12 +94,9 @@ ssize_t shim_entry_send(int fd, const void *buf, size_t n, int flags)
 	if (o.rest == SHIM_AWAIT_SPACE)
 		return shim_write_on(&o, SHIM_CALL_SENDTO, fd, &one, 1, true,
 				     saved);
-	if (!o.done)
-		shim_native_begin(&o, SHIM_CALL_SENDTO);
+	shim_native_begin(&o, SHIM_CALL_SENDTO);
 	ret = shim_real.send(fd, (const char *)buf + o.done, n - o.done, flags);
-	if (o.done)
-		return shim_together(&o, SHIM_CALL_SENDTO, ret, saved);
-	return native_result(SHIM_CALL_SENDTO, ret);
+	return shim_together(o.done, SHIM_CALL_SENDTO, ret, saved);
 }
 
 ssize_t shim_entry_sendto(int fd, const void *buf, size_t n, int flags,
@@ -126,8 +123,9 @@ static ssize_t native_rest(struct shim_outcome *o, int fd,
 
 	m.msg_iovlen = (size_t)shim_rest_of(rest, msg->msg_iov, msg->msg_iovlen,
 					    o->done);
-	return shim_together(o, SHIM_CALL_SENDMSG,
-			shim_real.sendmsg(fd, &m, flags), saved);
+	shim_native_begin(o, SHIM_CALL_SENDMSG);
+	return shim_together(o->done, SHIM_CALL_SENDMSG,
+			     shim_real.sendmsg(fd, &m, flags), saved);
 }
 
 ssize_t shim_entry_sendmsg(int fd, const struct msghdr *msg, int flags)

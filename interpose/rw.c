@@ -75,6 +75,17 @@ static ssize_t write_on(struct shim_outcome *o, const struct shim_io *io,
 	return shim_write_on(o, io->call, io->fd, &one, 1, point, saved);
 }
 
+/*
+ * What was left to read is counted afterwards: if it was nothing, then all that
+ * there was came from the ring.
+ */
+static void count_rest(struct shim_outcome *o, enum shim_call call, ssize_t ret)
+{
+	if (!ret)
+		o->route = SHIM_RING;
+	shim_native_begin(o, call);
+}
+
 static ssize_t do_io(const struct shim_io *io, bool point)
 {
 	struct shim_outcome o;
@@ -86,10 +97,12 @@ static ssize_t do_io(const struct shim_io *io, bool point)
 		return shim_moved(io->call, shim_return(&o, io->call, o.res));
 	if (o.rest == SHIM_AWAIT_SPACE)
 		return write_on(&o, io, point, saved);
-	if (!o.done)
+	if (!o.done || io->write)
 		shim_native_begin(&o, io->call);
 	ret = native(io, o.done, point);
-	return shim_together(&o, io->call, ret, saved);
+	if (o.done && !io->write)
+		count_rest(&o, io->call, ret);
+	return shim_together(o.done, io->call, ret, saved);
 }
 
 static ssize_t plain_result(struct shim_thread *t, enum shim_call call,

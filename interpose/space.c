@@ -45,6 +45,8 @@ ssize_t shim_write_on(struct shim_outcome *o, enum shim_call call, int fd,
 	struct iovec rest[SHIM_SEGMENTS];
 	size_t done = o->done;
 
+	/* Before the wait, which may be left. */
+	shim_count(o->thread, call, SHIM_RING, 1);
 	while (shim_rest_of(rest, iov, count, done)) {
 		shim_call_write_rest(o, call, fd, rest[0].iov_base,
 				     rest[0].iov_len);
@@ -60,29 +62,23 @@ ssize_t shim_write_on(struct shim_outcome *o, enum shim_call call, int fd,
 		if (!await_space(fd, point))
 			break;
 	}
-	o->route = SHIM_RING;
 	errno = saved;
-	return shim_moved(call, shim_return(o, call, (long)done));
+	return shim_moved(call, (ssize_t)done);
 }
 
 /*
  * Of a call that the ring has moved a part the native rest may fail or be
- * empty; what was moved is the result then, as it is natively.  A rest that is
- * empty was the end of the file: all that there was came from the ring.
+ * empty; what was moved is the result then, as it is natively.
  */
-ssize_t shim_together(struct shim_outcome *o, enum shim_call call, ssize_t ret,
-		      int saved)
+ssize_t shim_together(size_t done, enum shim_call call, ssize_t ret, int saved)
 {
-	if (!o->done) {
+	if (!done) {
 		shim_native_end(call, ret);
 		return shim_moved(call, ret);
 	}
-	if (!ret)
-		o->route = SHIM_RING;
-	shim_native_begin(o, call);
 	if (ret < 0) {
 		errno = saved;
 		ret = 0;
 	}
-	return shim_moved(call, (ssize_t)o->done + ret);
+	return shim_moved(call, (ssize_t)done + ret);
 }

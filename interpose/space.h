@@ -33,10 +33,10 @@ static inline ssize_t shim_moved(enum shim_call call, ssize_t ret)
 }
 
 /*
- * Count and return what a call comes to whose native part, all of it or the
- * rest, has given @ret.  @saved: errno as it was before.
+ * What a call comes to that has moved @done bytes on the ring, and whose native
+ * part, all of it or the rest, has given @ret.  Counts its bytes or its error,
+ * not its route.  @saved: errno as it was before.
  */
-ssize_t shim_together(struct shim_outcome *o, enum shim_call call, ssize_t ret,
-		      int saved);
+ssize_t shim_together(size_t done, enum shim_call call, ssize_t ret, int saved);
 
 #endif

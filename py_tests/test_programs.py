@@ -26,7 +26,9 @@ import pytest
 from shimtest import CALLS, TOP, Harness, Side, unified
 
 DIRECTIVES = ("Ring", "Libc", "Requires", "Timeout", "Args")
-SOURCES = sorted((TOP / "tests" / "programs").glob("*.c"))
+SOURCES = sorted(
+    path for suffix in ("c", "cpp") for path in (TOP / "tests" / "programs").glob(f"*.{suffix}")
+)
 
 
 # What docs/semantics.md says of SHIM_WAIT=ring, shown by the programs that are

@@ -147,6 +147,25 @@ def test_killed_while_blocked(harness: Harness) -> None:
     assert stats.get("read", "bytes") == stats.get("write", "bytes") == 8, stats.text()
 
 
+@pytest.mark.variants("ring", "off")
+def test_split_and_cancelled_calls_are_counted(harness: Harness) -> None:
+    """Two of each, each cancelled while its rest waits for space."""
+    stats, outcome = harness.stats([str(harness.build / "programs" / "cancel_split")])
+    assert outcome.status == "exit 0", outcome.text()
+    for call in ("write", "writev", "sendto", "sendmsg"):
+        assert stats.calls(call) == 2, stats.text()
+
+
+@pytest.mark.variants("ring")
+def test_the_ring_is_used_after_an_exception(harness: Harness) -> None:
+    """A call that an exception has left is not in progress any more, so that no
+    later call is taken for one that is nested in it."""
+    stats, outcome = harness.stats([str(harness.build / "programs" / "throw_storm")], timeout=60)
+    assert outcome.status == "exit 0", outcome.text()
+    assert stats.get("write", "abandoned") > 0, stats.text()
+    assert stats.reasons().get("nested", 0) * 1000 < stats.ring("read", "write"), stats.text()
+
+
 def test_report_on_stderr(harness: Harness, known: str, expected: Expected) -> None:
     outcome = harness.run(Side.SHIM, [known], env={"SHIM_STATS": "1"})
     assert outcome.ok and outcome.out == b"done\n", outcome.text()

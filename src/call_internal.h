@@ -22,10 +22,14 @@ static inline void shim_ring_result(struct shim_outcome *o, long res)
 	o->res = res;
 }
 
-static inline enum shim_route shim_outcome_begin(struct shim_outcome *o,
-						 enum shim_call call,
-						 uintptr_t frame)
+/*
+ * The first that every call does, in the frame at address @frame: who unwinds
+ * that frame calls shim_unwound() (unwound.c).  0x1b: relative, four bytes.
+ */
+static inline __attribute__((always_inline)) enum shim_route
+shim_outcome_begin(struct shim_outcome *o, enum shim_call call, uintptr_t frame)
 {
+	__asm__ volatile(".cfi_personality 0x1b, shim_unwound");
 	o->done = 0;
 	o->rest = SHIM_NATIVE;
 	o->route = shim_begin(&o->thread, call, frame);

@@ -63,6 +63,11 @@ struct shim_host {
 	 */
 	int (*cancellable)(int (*enter)(void *arg), void (*gone)(void *arg),
 			   void *arg);
+	/*
+	 * The frame address of the frame that is being unwound; 0: unknown.
+	 * NULL: nothing is ever known.
+	 */
+	uintptr_t (*frame_of)(void *context);
 	/* The calling thread has got a block: see that it gives it back. */
 	void (*claimed)(void *block);
 	/* Something countable happened.  Async-signal-safe. */

@@ -274,8 +274,11 @@ static inline int settled_tasks(int want)
 
 static inline void on_signal(int sig, void (*handler)(int), int flags)
 {
-	struct sigaction action = { .sa_handler = handler, .sa_flags = flags };
+	struct sigaction action;
 
+	memset(&action, 0, sizeof(action));
+	action.sa_handler = handler;
+	action.sa_flags = flags;
 	sigemptyset(&action.sa_mask);
 	CHECK(sigaction(sig, &action, NULL) == 0);
 }
@@ -300,7 +303,7 @@ static inline void set_nonblock(int fd, bool on)
 /* What poll(2) reports on an fd within so many milliseconds, 0 if nothing. */
 static inline int poll_fd(int fd, int events, int ms)
 {
-	struct pollfd pfd = { .fd = fd, .events = events };
+	struct pollfd pfd = { .fd = fd, .events = (short)events };
 	int n;
 
 	do {
@@ -323,7 +326,7 @@ static inline int tcp_listener(int backlog, struct sockaddr_in *addr)
 
 	*addr = (struct sockaddr_in) {
 		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_addr = { htonl(INADDR_LOOPBACK) },
 	};
 	CHECK(fd >= 0);
 	CHECK(bind(fd, (struct sockaddr *)addr, len) == 0);

@@ -48,7 +48,10 @@ static void host_note(struct shim_driver *d, enum shim_note what)
 }
 
 static const struct shim_host host = {
-	host_sleep, host_cancellable, host_claimed, host_note,
+	.sleep = host_sleep,
+	.cancellable = host_cancellable,
+	.claimed = host_claimed,
+	.note = host_note,
 };
 
 static void setup(void)
