@@ -20,6 +20,8 @@ from shimtest import Harness, Side, Stats, need, status_text, wait_until
 __all__ = ["known", "library", "shim", "shim_path", "user"]
 pytestmark = pytest.mark.variants("ring")
 
+LINE = 80  # bytes, of a file of counters
+
 
 def without_programs(stats: Stats) -> dict[tuple[str, str], int]:
     return {key: count for key, count in stats.counts.items() if count}
@@ -187,7 +189,7 @@ def test_temporary_file(harness: Harness, shim: Shim) -> None:
         env = {name: str(where), "SHIM_STATS": "1"}
         outcome = shim("stat", "sh", "-c", script, env=env)
         path, line = outcome.out.decode().splitlines()
-        assert Path(path).parent == where and line == "600 65536", outcome.text()
+        assert Path(path).parent == where and line == "600 81920", outcome.text()
         assert not list(where.iterdir()), outcome.text()
     env = {"XDG_RUNTIME_DIR": "/nonexistent", "TMPDIR": "relative"}
     outcome = shim("stat", "sh", "-c", script, env=env)
@@ -321,11 +323,12 @@ def test_cut_and_changed_files(harness: Harness, shim: Shim, report: Path) -> No
     for size in range(0, len(data), 997):
         path.write_bytes(data[:size])
         one_line(shim("stat", path), "exit 2", str(path))
-    for at in range(64, 2000, 61):
+    for at in range(LINE, 2000, 61):
         path.write_bytes(data[:at] + b"\xfe" + data[at + 1 :])
         outcome = shim("stat", path)
         assert outcome.status in ("exit 0", "exit 2"), f"{at}\n{outcome.text()}"
-    path.write_bytes(data[:128] + b"........" + data[136:])  # somebody is making this line
+    at = 2 * LINE  # somebody is making this line
+    path.write_bytes(data[:at] + b"........" + data[at + 8 :])
     assert shim("stat", path).ok
 
 
