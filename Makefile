@@ -43,6 +43,7 @@ LIB_OBJ := $(patsubst %,$(BUILD)/%.o,$(LIB_SRC))
 PROGRAMS := $(patsubst tests/programs/%,$(BUILD)/programs/%,$(basename $(sort $(wildcard tests/programs/*.c tests/programs/*.cpp))))
 PRELOADS := $(patsubst tests/preload/%.c,$(BUILD)/preload/%.so,$(sort $(wildcard tests/preload/*.c)))
 UNITS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+CLI_UNITS := $(patsubst tests/unit/cli/%.c,$(BUILD)/unit/cli/%,$(sort $(wildcard tests/unit/cli/test_*.c)))
 UNIT_SRC := $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c))
 CLI_SRC := $(sort $(wildcard cli/*.c))
 CLI_OBJ := $(patsubst %,$(BUILD)/%.o,$(CLI_SRC))
@@ -71,6 +72,7 @@ $(BUILD)/%.S.o: %.S interpose/calls.def interpose/each.def
 # The command knows neither the core nor libc's symbols: no -I.
 CLI_CFLAGS := -std=gnu11 $(WARN) -D_GNU_SOURCE -MMD -MP \
 	-DSHIM_VERSION='"$(VERSION)"' -DSHIM_LIBDIR='"$(LIBDIR)"'
+CLI_LIBS := -ljansson -lgsl -lgslcblas -lxxhash -lm
 
 $(BUILD)/cli/%.c.o: cli/%.c
 	@mkdir -p $(@D)
@@ -86,7 +88,7 @@ $(BUILD)/cli/libdir: always
 
 $(BUILD)/shim: $(CLI_OBJ)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) -o $@ $(CLI_OBJ) -ljansson
+	$(Q)$(CC) $(CFLAGS) -o $@ $(CLI_OBJ) $(CLI_LIBS)
 
 # Programs that are run natively and under the library, and compared.
 $(BUILD)/programs/%: tests/programs/%.c $(wildcard tests/programs/*.h)
@@ -134,8 +136,15 @@ $(BUILD)/unit/%: tests/unit/%.c $(UNIT_OBJ) $(wildcard src/*.h tests/unit/*.h)
 	$(Q)$(CC) $(CFLAGS) $(filter-out -MMD -MP,$(UNIT_CFLAGS)) -o $@ $< $(UNIT_OBJ) \
 		-lcmocka -luring -pthread
 
-check-unit: $(UNITS) ## run the unit tests of the core
-	$(Q)for t in $(UNITS); do timeout 120 $$t >$$t.log 2>&1 || { cat $$t.log; echo "$$t failed"; exit 1; }; \
+# Those of the command, with the one file that they are about.
+$(BUILD)/unit/cli/test_%: tests/unit/cli/test_%.c cli/%.c $(wildcard cli/*.h)
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(CFLAGS) -O1 $(filter-out -MMD -MP,$(CLI_CFLAGS)) $(SANITIZE) -o $@ $(filter %.c,$^) \
+		-lcmocka $(CLI_LIBS)
+
+check-unit: $(UNITS) $(CLI_UNITS) ## run the unit tests
+	$(Q)for t in $(UNITS) $(CLI_UNITS); do timeout 120 $$t >$$t.log 2>&1 || { cat $$t.log; echo "$$t failed"; exit 1; }; \
 		tail -n 1 $$t.log; done
 
 check-asan: ## unit tests under AddressSanitizer and UBSan
