@@ -44,6 +44,15 @@ static int set(struct launch *launch, unsigned i, const char *value)
 		     word[2] ? ", " : "", word[2] ? word[2] : "");
 }
 
+bool launch_knows_mode(const char *word)
+{
+	const char *const *known = settings[0].words;
+
+	while (*known && strcmp(*known, word))
+		known++;
+	return *known != NULL;
+}
+
 int launch_option(struct launch *launch, int c, const char *arg)
 {
 	switch (c) {
@@ -118,6 +127,51 @@ static bool is_a_library(const char *entry)
 	const char *name = strrchr(entry, '/');
 
 	return !strcmp(name ? name + 1 : entry, LIBRARY);
+}
+
+/* LD_PRELOAD without any build of the library. */
+static int unload(void)
+{
+	const char *was = getenv("LD_PRELOAD");
+	char *copy = strdup(was ? was : ""), *list, *entry, *rest;
+	int ret = 0;
+
+	list = calloc(1, (was ? strlen(was) : 0) + 1);
+	if (!copy || !list) {
+		ret = -ENOMEM;
+		goto out;
+	}
+	for (entry = strtok_r(copy, " :", &rest); entry;
+	     entry = strtok_r(NULL, " :", &rest)) {
+		if (!is_a_library(entry))
+			strcat(strcat(list, *list ? ":" : ""), entry);
+	}
+	if (*list ? setenv("LD_PRELOAD", list, 1) : unsetenv("LD_PRELOAD"))
+		ret = -errno;
+out:
+	free(list);
+	free(copy);
+	return ret;
+}
+
+int launch_without(void)
+{
+	char name[64];
+	char **entry = environ;
+	size_t n;
+
+	while (entry && *entry) {
+		n = strcspn(*entry, "=");
+		if (strncmp(*entry, "SHIM_", 5) || n >= sizeof(name)) {
+			entry++;
+			continue;
+		}
+		memcpy(name, *entry, n);
+		name[n] = '\0';
+		/* What is behind it moves to its place. */
+		unsetenv(name);
+	}
+	return unload();
 }
 
 int launch_preload(const char *library)

@@ -58,6 +58,15 @@ int launch_option(struct launch *launch, int c, const char *arg);
 int launch_prepare(const struct launch *launch, const char *program,
 		   const char *stats);
 
+/*
+ * The opposite: take the library out of LD_PRELOAD, and its variables out of the
+ * environment.  0 or -errno.
+ */
+int launch_without(void);
+
+/* Is @word a value of --mode? */
+bool launch_knows_mode(const char *word);
+
 /* Execute @argv; returns a status, after a message, if that fails. */
 int launch_exec(char **argv);
 

@@ -13,6 +13,7 @@
  *   show.c output.c       the table as text, JSON, OpenMetrics; where it goes
  *   kernel.c              does the kernel give a ring, and why not
  *   reasons.c             the words for native calls, explained
+ *   trial.c               measures; it has a map of its own files
  *   compare.c             compares two traces; it has a map of its own files
  */
 #include "shim.h"
@@ -27,6 +28,7 @@
 static const struct command *const commands[] = {
 	&shim_run,
 	&shim_stat,
+	&shim_trial,
 	&shim_compare,
 	&shim_doctor,
 	&shim_probe,

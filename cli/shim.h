@@ -25,7 +25,7 @@ struct command {
 	int (*main)(int argc, char **argv);
 };
 
-extern const struct command shim_run, shim_stat, shim_compare, shim_doctor,
+extern const struct command shim_run, shim_stat, shim_trial, shim_compare, shim_doctor,
 	shim_probe;
 
 /* A line on stderr that begins with "shim: ". */

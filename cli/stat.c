@@ -22,6 +22,7 @@
 #include "counters.h"
 #include "launch.h"
 #include "output.h"
+#include "scratch.h"
 #include "shim.h"
 #include "show.h"
 
@@ -61,27 +62,6 @@ struct request {
 	const char *output, *pid, *file;
 	char **argv; /* the program */
 };
-
-/* The file that the program counts in; -errno or a descriptor. */
-static int make_stats(char *name, size_t size)
-{
-	const char *dirs[] = { getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"),
-			       "/tmp" };
-	int fd = -ENOENT;
-	size_t i;
-
-	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]) && fd < 0; i++) {
-		/* The program may go elsewhere: no relative names.  */
-		if (!dirs[i] || *dirs[i] != '/' || strchr(dirs[i], '%') ||
-		    snprintf(name, size, "%s/shim.stat.XXXXXX", dirs[i]) >=
-		    (int)size)
-			continue;
-		fd = mkostemp(name, O_CLOEXEC);
-		if (fd < 0)
-			fd = -errno;
-	}
-	return fd;
-}
 
 /* Signals that others send to a command to make it do something. */
 static const int handed_on[] = {
@@ -250,7 +230,7 @@ static int stat_program(struct request *r)
 	char stats[PATH_MAX];
 	int fd, ret, status = 0;
 
-	fd = make_stats(stats, sizeof(stats));
+	fd = scratch_file("stat", stats, sizeof(stats));
 	if (fd < 0) {
 		say("temporary file: %s", strerror(-fd));
 		return EXIT_CANNOT_RUN;
