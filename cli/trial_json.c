@@ -165,7 +165,7 @@ int show_trial_json(FILE *to, const struct report *report)
 	json_object_set_new(top, "unsound", text.n ? json_string(text.s) :
 			    json_null());
 	json_object_set_new(top, "phases", phases);
-	ret = json_dumpf(top, to, JSON_INDENT(2));
+	ret = json_dumpf(top, to, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 	fputc('\n', to);
 	json_decref(top);
 	free(text.s);
