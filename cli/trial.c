@@ -39,7 +39,7 @@
 #define MARGIN 3
 
 enum { OPT_COLD = 1200, OPT_WARM, OPT_BOTH, OPT_JSON, OPT_HTML, OPT_MODES,
-       OPT_MARGIN, OPT_PREPARE };
+       OPT_MARGIN, OPT_TIMEOUT, OPT_PREPARE };
 
 static const char help[] =
 "Usage: shim trial [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
@@ -51,6 +51,7 @@ static const char help[] =
 "  -n, --rounds=NUMBER     so many runs of each mode are measured (12)\n"
 "      --modes=LIST        of ring, off; native is always there\n"
 "      --margin=PERCENT    less than this is no difference (3)\n"
+"      --timeout=SECONDS   for each run (ten times the first one, at least 60)\n"
 "      --prepare=COMMAND   for the shell, before each run\n"
 "      --json              the report as JSON, with all samples\n"
 "      --html=FILE         a page with pictures as well\n"
@@ -73,6 +74,7 @@ static const struct option options[] = {
 	{ "rounds", required_argument, NULL, 'n' },
 	{ "modes", required_argument, NULL, OPT_MODES },
 	{ "margin", required_argument, NULL, OPT_MARGIN },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "prepare", required_argument, NULL, OPT_PREPARE },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "html", required_argument, NULL, OPT_HTML },
@@ -147,16 +149,16 @@ static int set_rounds(struct trial *t, const char *text)
 	return 0;
 }
 
-static int set_margin(struct trial *t, const char *text)
+/* A number between @least and @most. */
+static int set_number(double *number, const char *option, const char *text,
+		      double least, double most)
 {
 	char *end;
-	double n;
 
-	n = strtod(text, &end);
-	if (*end || end == text || !(n >= 0 && n <= 50))
-		return usage("shim trial", "--margin=%s: not a number from 0 "
-			     "to 50", text);
-	t->margin = n / 100;
+	*number = strtod(text, &end);
+	if (*end || end == text || !(*number >= least && *number <= most))
+		return usage("shim trial", "--%s=%s: not a number from %g to "
+			     "%g", option, text, least, most);
 	return 0;
 }
 
@@ -175,7 +177,10 @@ static int take_option(struct request *r, int c)
 	case OPT_MODES:
 		return set_modes_option(r, optarg);
 	case OPT_MARGIN:
-		return set_margin(&r->trial, optarg);
+		return set_number(&r->trial.margin, "margin", optarg, 0, 50);
+	case OPT_TIMEOUT:
+		return set_number(&r->trial.timeout, "timeout", optarg, 0.1,
+				  1e6);
 	case OPT_PREPARE:
 		r->trial.prepare = optarg;
 		return 0;
@@ -384,7 +389,7 @@ static int with_outputs(struct request *r)
 static int trial_main(int argc, char **argv)
 {
 	static struct request r = { .trial = { .rounds = ROUNDS,
-		.margin = MARGIN / 100.0, .phases_number = 1 } };
+		.margin = MARGIN, .phases_number = 1 } };
 	int c, ret;
 
 	r.trial.launch.command = argv[0];

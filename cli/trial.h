@@ -70,7 +70,7 @@ struct phase {
 struct setting {
 	char **argv;
 	const struct input *input;
-	double limit;        /* seconds; 0: none yet */
+	double limit;        /* seconds; 0: none */
 };
 
 struct trial {
@@ -81,7 +81,8 @@ struct trial {
 	struct phase phases[TRIAL_PHASES];
 	unsigned phases_number;
 	unsigned rounds;
-	double margin;
+	double margin;       /* percent */
+	double timeout;      /* of each run; 0: by the first one */
 	const char *prepare; /* a command for the shell before each run; or NULL */
 	struct run first;    /* what all others have to be like */
 	struct difference difference;

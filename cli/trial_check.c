@@ -19,8 +19,8 @@ static const char *const names[STREAMS] = {
 const char *trial_status(const struct run *run, char *text, size_t size)
 {
 	if (run->late)
-		snprintf(text, size, "ended after %.0f s, ten times as long as "
-			 "the first run", run->wall);
+		snprintf(text, size, "killed after %.1f s, which was too long",
+			 run->wall);
 	else if (WIFSIGNALED(run->status))
 		snprintf(text, size, "killed by SIG%s",
 			 sigabbrev_np(WTERMSIG(run->status)) ? : "?");
@@ -142,12 +142,12 @@ void trial_check(struct trial *t, const struct run *run, bool native,
 		snprintf(t->unsound, sizeof(t->unsound), "left something "
 			 "running that had to be killed");
 	if (run == &t->first && WIFSIGNALED(run->status)) {
-		trial_status(run, status, sizeof(status));
 		snprintf(t->unsound, sizeof(t->unsound), "was %s, natively",
-			 status);
+			 trial_status(run, status, sizeof(status)));
 		t->over = true;
 	}
-	t->over |= run->late;
+	/* Any more of these would only take time. */
+	t->over |= run->late || run->left;
 	if (run == &t->first || !describe(&text, &t->first, run))
 		return;
 	if (!d->number) {

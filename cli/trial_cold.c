@@ -28,8 +28,7 @@ int cold_begin(struct cold **cold, struct trial *trial)
 		say("/proc/sys/vm/drop_caches: %s", strerror(errno));
 		return EXIT_TROUBLE;
 	}
-	trial->cold_how = "all caches of the machine were dropped before "
-		"each run";
+	trial->cold_how = "all caches of the machine were dropped";
 	return 0;
 }
 

@@ -142,7 +142,7 @@ static int put_phase(FILE *to, const struct trial *t, const struct results *rs)
 
 	fprintf(to, "<h2>%s</h2>\n", rs->phase->cold ? "Cold" : "Warm");
 	if (rs->phase->cold && t->cold_how) {
-		text_printf(&text, "%s.", t->cold_how);
+		text_printf(&text, "Before each run %s.", t->cold_how);
 		put_paragraph(to, "dim", slice_of(&text));
 	}
 	for (i = 1; i < rs->number; i++) {

@@ -144,7 +144,7 @@ static json_t *json_trial(const struct trial *t)
 		json_object_set_new(top, "kernel",
 				    json_string(machine.release));
 	put(top, "processors", (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
-	json_object_set_new(top, "margin", json_real(t->margin));
+	json_object_set_new(top, "margin", json_real(t->margin / 100));
 	json_object_set_new(top, "confidence", json_real(TRIAL_CONFIDENCE));
 	return top;
 }

@@ -40,7 +40,7 @@ static void choose_step(struct scale *s)
 static void begin(FILE *to, unsigned rows, const char *what)
 {
 	fprintf(to, "<figure>\n<svg viewBox=\"0 0 %d %u\" role=\"img\" "
-		"style=\"width:100%%;max-width:44rem\">\n<title>%s</title>\n",
+		"style=\"width:100%%;max-width:32rem\">\n<title>%s</title>\n",
 		WIDTH, TOP + rows * ROW + 22, what);
 }
 
@@ -150,7 +150,8 @@ void plot_runs(FILE *to, const struct results *r)
 
 static struct scale ratio_scale(const struct trial *t, const struct results *r)
 {
-	struct scale s = { 1 - 2 * t->margin, 1 + 2 * t->margin, 0 };
+	double margin = t->margin / 100;
+	struct scale s = { 1 - 2 * margin, 1 + 2 * margin, 0 };
 	unsigned i;
 
 	for (i = 1; i < r->number; i++) {
@@ -184,13 +185,13 @@ static void put_ratio(FILE *to, const struct scale *s, unsigned row,
 void plot_ratios(FILE *to, const struct trial *t, const struct results *r)
 {
 	struct scale s = ratio_scale(t, r);
-	double left = position(&s, 1 - t->margin);
+	double left = position(&s, 1 - t->margin / 100);
 	unsigned rows = r->number - 1, i;
 
 	begin(to, rows, "Times native, with intervals");
 	fprintf(to, "<rect class=\"native\" opacity=\".22\" x=\"%.1f\" y=\"%d\""
 		" width=\"%.1f\" height=\"%u\"/>\n", left, TOP,
-		position(&s, 1 + t->margin) - left, rows * ROW);
+		position(&s, 1 + t->margin / 100) - left, rows * ROW);
 	put_axis(to, &s, rows, false);
 	for (i = 0; i < rows; i++)
 		put_ratio(to, &s, i, &r->of[i + 1]);

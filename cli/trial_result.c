@@ -105,7 +105,7 @@ static void explain(const struct counters *c, struct why *why)
 static void judge(const struct trial *t, const struct result *native,
 		  struct result *r)
 {
-	r->verdict = verdict_of(&r->ratio, t->margin);
+	r->verdict = verdict_of(&r->ratio, t->margin / 100);
 	if (r->verdict != VERDICT_FASTER)
 		return;
 	if (!r->why.ring && !r->why.hints)

@@ -15,7 +15,7 @@
 #include "trial_input.h"
 #include "trial_run.h"
 
-/* A run is ended when it takes this many times as long as the first one ... */
+/* Without --timeout a run may take so many times as long as the first one ... */
 #define LIMIT_TIMES 10
 /* ... and at least so many seconds. */
 #define LIMIT_LEAST 60
@@ -99,10 +99,12 @@ static int one_run(const struct rounds *r, const struct phase *phase,
 static int first_run(const struct rounds *r)
 {
 	struct trial *t = r->trial;
-	int ret = one_run(r, &(struct phase){ .cold = false }, 0,
-			  t->modes[0].environment, &t->first, "first run");
+	int ret;
 
-	if (ret)
+	t->setting.limit = t->timeout;
+	ret = one_run(r, &(struct phase){ .cold = false }, 0,
+		      t->modes[0].environment, &t->first, "first run");
+	if (ret || t->timeout > 0)
 		return ret;
 	t->setting.limit = LIMIT_TIMES * t->first.wall;
 	if (t->setting.limit < LIMIT_LEAST)

@@ -55,7 +55,7 @@ void put_verdict(struct text *text, const struct trial *t,
 	case VERDICT_SAME:
 		text_printf(text, "it takes between %.3f and %.3f times the "
 			    "native time, which is within %g %%.", ratio->low,
-			    ratio->high, 100 * t->margin);
+			    ratio->high, t->margin);
 		break;
 	case VERDICT_UNEXPLAINED:
 		text_printf(text, "it took %.2f times the native time (%.2f to "
