@@ -48,7 +48,7 @@ bool launch_knows_mode(const char *word)
 {
 	const char *const *known = settings[0].words;
 
-	while (*known && strcmp(*known, word))
+	while (*known && strcmp(*known, word) != 0)
 		known++;
 	return *known != NULL;
 }
@@ -162,7 +162,7 @@ int launch_without(void)
 
 	while (entry && *entry) {
 		n = strcspn(*entry, "=");
-		if (strncmp(*entry, "SHIM_", 5) || n >= sizeof(name)) {
+		if (strncmp(*entry, "SHIM_", 5) != 0 || n >= sizeof(name)) {
 			entry++;
 			continue;
 		}

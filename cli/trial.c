@@ -88,6 +88,7 @@ struct request {
 	bool json;
 	const char *output, *html;
 	struct output report, page;
+	struct input input;
 	char modes[64];
 };
 
@@ -101,7 +102,7 @@ static int add_mode(struct trial *t, const char *name)
 {
 	unsigned i;
 
-	if (strcmp(name, "native") && !launch_knows_mode(name))
+	if (strcmp(name, "native") != 0 && !launch_knows_mode(name))
 		return usage("shim trial", "--modes: %s: no such mode", name);
 	for (i = 0; i < t->modes_number; i++) {
 		if (!strcmp(t->modes[i].name, name))
@@ -200,20 +201,20 @@ static int take_option(struct request *r, int c)
 	}
 }
 
-/* A list of our own: setenv(3) reuses those that it has made. */
+/*
+ * A list of our own: setenv(3) reuses those that it has made, but not what is in
+ * them.
+ */
 static char **copy_environment(char **from)
 {
-	size_t n = 0, i;
+	size_t n = 0;
 	char **copy;
 
 	while (from[n])
 		n++;
 	copy = calloc(n + 1, sizeof(*copy));
-	for (i = 0; copy && i < n; i++) {
-		copy[i] = strdup(from[i]);
-		if (!copy[i])
-			return NULL;
-	}
+	if (copy)
+		memcpy(copy, from, n * sizeof(*copy));
 	return copy;
 }
 
@@ -312,7 +313,6 @@ static int report_trial(struct request *r)
 static int try_program(struct request *r, const char *counters_file)
 {
 	struct trial *t = &r->trial;
-	struct input input;
 	int ret;
 
 	t->counters_file = counters_file;
@@ -320,15 +320,15 @@ static int try_program(struct request *r, const char *counters_file)
 	if (ret)
 		return ret;
 	run_begin();
-	ret = input_open(&input);
+	ret = input_open(&r->input);
 	if (ret && !run_stopped()) {
 		say("standard input: %s", strerror(-ret));
 		return EXIT_TROUBLE;
 	}
-	t->setting.input = &input;
+	t->setting.input = &r->input;
 	if (!ret)
 		ret = trial_perform(t);
-	input_close(&input);
+	input_close(&r->input);
 	return ret ? ret : report_trial(r);
 }
 

@@ -65,10 +65,11 @@ static void put_name(FILE *to, unsigned row, const char *name)
 static void put_axis(FILE *to, const struct scale *s, unsigned rows, bool times)
 {
 	double bottom = TOP + rows * ROW, tick, x;
+	long i = lround(ceil(s->low / s->step));
 	char text[32];
 
-	for (tick = ceil(s->low / s->step) * s->step; tick <= s->high;
-	     tick += s->step) {
+	for (; (double)i * s->step <= s->high; i++) {
+		tick = (double)i * s->step;
 		x = position(s, tick);
 		if (times)
 			time_text(text, sizeof(text), llround(tick * 1e9));

@@ -167,14 +167,15 @@ static int compare(const struct trial *t, struct results *results,
 int results_of(const struct trial *t, const struct phase *phase,
 	       struct results *results)
 {
-	double *samples = malloc(2 * phase->rounds * sizeof(*samples));
+	double *samples = calloc(phase->rounds, 2 * sizeof(*samples));
 	double *native = samples ? samples + phase->rounds : NULL;
+	size_t verdicts = t->modes_number - 1;
 	int ret = samples ? 0 : -ENOMEM;
 	unsigned i;
 
 	*results = (struct results){ .phase = phase, .number = t->modes_number };
-	results->confidence = confidence_of_each(TRIAL_CONFIDENCE,
-			(t->modes_number - 1) * t->phases_number);
+	verdicts *= t->phases_number;
+	results->confidence = confidence_of_each(TRIAL_CONFIDENCE, verdicts);
 	if (!ret)
 		samples_of(phase, 0, MEASURE_WALL, native);
 	for (i = 0; i < t->modes_number && !ret; i++) {
