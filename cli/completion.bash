@@ -9,9 +9,10 @@
 _shim_values() {
 	case $1 in
 	--mode=*) COMPREPLY=($(compgen -W 'ring auto off' -- "${1#*=}")) ;;
+	--modes=*) COMPREPLY=($(compgen -W 'ring auto off ring,auto ring,auto,off' -- "${1#*=}")) ;;
 	--wait=*) COMPREPLY=($(compgen -W 'native ring' -- "${1#*=}")) ;;
 	--patch=*) COMPREPLY=($(compgen -W 'auto off' -- "${1#*=}")) ;;
-	--stats=* | --output=* | --read=* | --expected=*) COMPREPLY=($(compgen -f -- "${1#*=}")) ;;
+	--stats=* | --output=* | --html=* | --read=* | --expected=*) COMPREPLY=($(compgen -f -- "${1#*=}")) ;;
 	*) return 1 ;;
 	esac
 }
@@ -25,7 +26,7 @@ _shim_program() {
 			echo $((i + 1))
 			return
 			;;
-		-o | -p | -r) ((i++)) ;;
+		-o | -p | -r | -n) ((i++)) ;;
 		= | -*) ;;
 		*)
 			# "--mode=ring" comes as three words.
@@ -43,16 +44,17 @@ _shim() {
 	COMPREPLY=()
 
 	if ((COMP_CWORD == 1)); then
-		COMPREPLY=($(compgen -W 'run stat compare doctor help --help --version' -- "$cur"))
+		COMPREPLY=($(compgen -W 'run stat trial compare doctor help --help --version' -- "$cur"))
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	help)
-		COMPREPLY=($(compgen -W 'run stat compare doctor' -- "$cur"))
+		COMPREPLY=($(compgen -W 'run stat trial compare doctor' -- "$cur"))
 		return
 		;;
 	run) launch+=' --stats --stats=' ;;
 	stat) launch+=' --json --openmetrics --output= --pid= --read=' ;;
+	trial) launch='--cold --warm --both --rounds= --modes= --margin= --timeout= --prepare= --json --html= --output= --wait= --patch= --no-follow --quiet --help' ;;
 	compare) launch='--calls= --strict --expected= --json --quiet --output= --help' ;;
 	doctor) launch='--json --help' ;;
 	*) return ;;

@@ -49,7 +49,7 @@ static const char help[] =
 "      --cold              with caches that are dropped before each run\n"
 "      --both              first cold, then warm\n"
 "  -n, --rounds=NUMBER     so many runs of each mode are measured (12)\n"
-"      --modes=LIST        of ring, off; native is always there\n"
+"      --modes=LIST        of ring, auto, off (ring,auto); native is always there\n"
 "      --margin=PERCENT    less than this is no difference (3)\n"
 "      --timeout=SECONDS   for each run (ten times the first one, at least 60)\n"
 "      --prepare=COMMAND   for the shell, before each run\n"
@@ -393,7 +393,7 @@ static int trial_main(int argc, char **argv)
 	int c, ret;
 
 	r.trial.launch.command = argv[0];
-	strcpy(r.modes, "ring,off");
+	strcpy(r.modes, "ring,auto");
 	ret = set_modes(&r.trial, r.modes);
 	while (!ret && (c = next_option(argc, argv, "+:qhn:o:", options)) !=
 	       -1) {
