@@ -363,7 +363,7 @@ static int with_counters(struct request *r)
 	return ret;
 }
 
-/* And with its outputs: hours of runs are not for a report that cannot be written. */
+/* And with its outputs, which are there before hours of runs are. */
 static int with_outputs(struct request *r)
 {
 	bool keep;

@@ -83,7 +83,7 @@ struct trial {
 	unsigned rounds;
 	double margin;       /* percent */
 	double timeout;      /* of each run; 0: by the first one */
-	const char *prepare; /* a command for the shell before each run; or NULL */
+	const char *prepare; /* for the shell, before each run; or NULL */
 	struct run first;    /* what all others have to be like */
 	struct difference difference;
 	char unsound[128];   /* what is wrong with runs that are alike, or "" */

@@ -321,7 +321,7 @@ static bool reap(struct run *run, pid_t pid, int *status, int flags)
 	return true;
 }
 
-/* Our children but for the program itself: how many go on?  @end: not any more. */
+/* How many of our children but the program go on?  @end: not any more. */
 static unsigned tend_others(struct job *job, bool end)
 {
 	char name[64];

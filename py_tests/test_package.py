@@ -90,7 +90,7 @@ def check_control(harness: Harness, deb: Path, version: str) -> None:
     fields = {"Package": "libshim", "Version": version, "Architecture": "amd64"}
     assert {name: field(name) for name in fields} == fields
     depends = [re.sub(r" \(>= [\d.]+\)$", "", one) for one in field("Depends").split(", ")]
-    assert sorted(depends) == ["libc6", "libjansson4"]
+    assert sorted(depends) == ["libc6", "libgsl27", "libjansson4", "libxxhash0"]
     # No scripts, no configuration, no triggers.
     info = run(harness, "dpkg-deb", "--info", deb).out.decode()
     members = set(re.findall(r"^ +\d+ bytes, +\d+ lines +\*? +(\S+)", info, re.MULTILINE))
