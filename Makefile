@@ -24,7 +24,7 @@ say = $(if $(V),@:,@printf '  %-7s %s\n')
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wundef -Wformat=2 -Wvla
 CFLAGS ?= -O2 -g
-SHIM_CFLAGS := -std=gnu11 $(WARN) -D_GNU_SOURCE -Isrc -Iinterpose -MMD -MP \
+SHIM_CFLAGS := -std=gnu11 $(WARN) -D_GNU_SOURCE -I. -Isrc -Iinterpose -MMD -MP \
 	-DSHIM_VERSION='"$(VERSION)"'
 
 # The library: initial-exec TLS so that a call never allocates, unwind tables so
@@ -193,7 +193,7 @@ LINT_C := $(filter %.c,$(LIB_SRC))
 lint: ## compile with gcc and clang -Werror, clang-tidy, cppcheck, shellcheck
 	$(Q)$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)-clang build
 	$(Q)clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $(LINT_C) -- $(filter-out -MMD -MP -Werror,$(SHIM_CFLAGS)) 2>/dev/null
-	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability --suppress=unknownMacro:*calls.def -D__x86_64__ -DSHIM_VERSION='""' -Isrc -Iinterpose $(LINT_C)
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability --suppress=unknownMacro:*calls.def -D__x86_64__ -DSHIM_VERSION='""' -I. -Isrc -Iinterpose $(LINT_C)
 	$(Q)clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $(CLI_SRC) -- $(filter-out -MMD -MP -Werror,$(CLI_CFLAGS)) 2>/dev/null
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability -D__x86_64__ -DSHIM_VERSION='""' -DSHIM_LIBDIR='""' $(CLI_SRC)
 	$(Q)shellcheck .ci/run .ci/setup tests/*.sh cli/completion.bash

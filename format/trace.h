@@ -30,10 +30,10 @@
  * handler have jumped, between the two.
  *
  * A full lane: as long as @beat moves its thread waits for the reader.  When it
- * stands still for some seconds there is no reader any more, SHIM_TRACE_WAIT is
- * cleared, and records are lost and counted.  Without SHIM_TRACE_WAIT from the
- * beginning nobody reads until all is over: then the oldest records of the
- * lane give way, and are counted as lost.
+ * stands still for some seconds there is no reader any more, SHIM_TRACE_GONE is
+ * set, and records are lost and counted.  Without SHIM_TRACE_WAIT nobody reads
+ * until all is over: then the oldest records of the lane give way, and are
+ * counted as lost.
  */
 #ifndef SHIM_FORMAT_TRACE_H
 #define SHIM_FORMAT_TRACE_H
@@ -49,7 +49,8 @@
 #define SHIM_TRACE_FOLLOW 1U /* all threads and children, not only @root */
 #define SHIM_TRACE_TIMES 2U  /* records have times */
 #define SHIM_TRACE_FDS 4U    /* records have the paths of descriptors */
-#define SHIM_TRACE_WAIT 8U   /* there is a reader; cleared when it has gone */
+#define SHIM_TRACE_WAIT 8U   /* there is a reader */
+#define SHIM_TRACE_GONE 16U  /* there was: set by the library, or by itself */
 
 #define SHIM_TRACE_NUMBERS 512 /* of system calls, x86-64 */
 #define SHIM_TRACE_WORDS 64    /* routes */
@@ -101,7 +102,7 @@ enum shim_trace_kind {
 	SHIM_TRACE_ENTER,     /* a call begins: its arguments */
 	SHIM_TRACE_LEAVE,     /* a call has returned */
 	SHIM_TRACE_EXIT,      /* exit_group(@data) is about to be made */
-	SHIM_TRACE_END,       /* the thread is about to end */
+	SHIM_TRACE_END,       /* the thread is about to end, nearly always */
 };
 
 /*

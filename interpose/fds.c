@@ -14,23 +14,26 @@
 
 SHIM_EXPORT int dup(int fd)
 {
+	struct shim_booking b;
+
 	shim_enter();
-	shim_bookkeep(SHIM_CALL_DUP);
+	shim_book(&b, SHIM_CALL_DUP, SHIM_ARGS(fd));
 	shim_fd_forget(fd);
-	return (int)shim_booked(SHIM_CALL_DUP, shim_real.dup(fd));
+	return (int)shim_booked(&b, shim_real.dup(fd));
 }
 
 static int do_dup2(int (*real)(int, int), int from, int to)
 {
+	struct shim_booking b;
 	int ret;
 
-	shim_bookkeep(SHIM_CALL_DUP2);
+	shim_book(&b, SHIM_CALL_DUP2, SHIM_ARGS(from, to));
 	shim_thread_retire();
 	shim_fd_forget(from);
 	shim_fd_forget(to);
 	ret = real(from, to);
 	shim_fd_forget(to);
-	return (int)shim_booked(SHIM_CALL_DUP2, ret);
+	return (int)shim_booked(&b, ret);
 }
 
 SHIM_EXPORT int dup2(int from, int to)
@@ -47,20 +50,23 @@ SHIM_EXPORT int __dup2(int from, int to)
 
 SHIM_EXPORT int dup3(int from, int to, int flags)
 {
+	struct shim_booking b;
 	int ret;
 
 	shim_enter();
-	shim_bookkeep(SHIM_CALL_DUP3);
+	shim_book(&b, SHIM_CALL_DUP3, SHIM_ARGS(from, to, flags));
 	shim_thread_retire();
 	shim_fd_forget(from);
 	shim_fd_forget(to);
 	ret = shim_real.dup3(from, to, flags);
 	shim_fd_forget(to);
-	return (int)shim_booked(SHIM_CALL_DUP3, ret);
+	return (int)shim_booked(&b, ret);
 }
 
 static int do_fcntl(int (*real)(int, int, ...), int fd, int cmd, void *arg)
 {
+	struct shim_booking b;
+
 	switch (cmd) {
 	case F_SETFL:
 		if (!((uintptr_t)arg & O_DIRECT))
@@ -71,8 +77,8 @@ static int do_fcntl(int (*real)(int, int, ...), int fd, int cmd, void *arg)
 		shim_fd_forget(fd);
 		break;
 	}
-	shim_bookkeep(SHIM_CALL_FCNTL);
-	return (int)shim_booked(SHIM_CALL_FCNTL, real(fd, cmd, arg));
+	shim_book(&b, SHIM_CALL_FCNTL, SHIM_ARGS(fd, cmd, (uintptr_t)arg));
+	return (int)shim_booked(&b, real(fd, cmd, arg));
 }
 
 SHIM_EXPORT int fcntl(int fd, int cmd, ...)
@@ -113,25 +119,30 @@ SHIM_EXPORT int __fcntl(int fd, int cmd, ...)
 
 SHIM_EXPORT int close_range(unsigned first, unsigned last, int flags)
 {
+	struct shim_booking b;
 	int ret;
 
 	shim_enter();
-	shim_bookkeep(SHIM_CALL_CLOSE_RANGE);
+	shim_book(&b, SHIM_CALL_CLOSE_RANGE, SHIM_ARGS(first, last, flags));
 	shim_thread_retire();
 	shim_fds_forget_all();
 	ret = shim_real.close_range(first, last, flags);
 	shim_fds_forget_all();
-	return (int)shim_booked(SHIM_CALL_CLOSE_RANGE, ret);
+	return (int)shim_booked(&b, ret);
 }
 
 SHIM_EXPORT void closefrom(int first)
 {
+	struct shim_booking b;
+
 	shim_enter();
-	shim_bookkeep(SHIM_CALL_CLOSE_RANGE);
+	shim_book(&b, SHIM_CALL_CLOSE_RANGE,
+		  SHIM_ARGS(first > 0 ? first : 0, UINT32_MAX));
 	shim_thread_retire();
 	shim_fds_forget_all();
 	shim_real.closefrom(first);
 	shim_fds_forget_all();
+	shim_booked(&b, 0);
 }
 
 /* An anonymous inode: only who makes it knows what it is. */
@@ -162,21 +173,26 @@ SHIM_EXPORT int setsockopt(int fd, int level, int name, const void *val,
 /* Descriptors may be on their way to another process. */
 SHIM_EXPORT int sendmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags)
 {
+	struct shim_booking b;
+
 	shim_enter();
-	shim_bookkeep(SHIM_CALL_SENDMMSG);
+	shim_book(&b, SHIM_CALL_SENDMMSG,
+		  SHIM_ARGS(fd, (uintptr_t)msgs, n, flags));
 	shim_fds_forget_all();
-	return (int)shim_booked(SHIM_CALL_SENDMMSG,
-				shim_real.sendmmsg(fd, msgs, n, flags));
+	return (int)shim_booked(&b, shim_real.sendmmsg(fd, msgs, n, flags));
 }
 
 SHIM_EXPORT int recvmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags,
 			 struct timespec *timeout)
 {
+	struct shim_booking b;
+
 	shim_enter();
-	shim_bookkeep(SHIM_CALL_RECVMMSG);
-	return (int)shim_booked(SHIM_CALL_RECVMMSG,
-				shim_real.recvmmsg(fd, msgs, n, flags,
-						   timeout));
+	shim_book(&b, SHIM_CALL_RECVMMSG,
+		  SHIM_ARGS(fd, (uintptr_t)msgs, n, flags,
+			    (uintptr_t)timeout));
+	return (int)shim_booked(&b, shim_real.recvmmsg(fd, msgs, n, flags,
+						       timeout));
 }
 
 /* New descriptors: what was known of their numbers is not true of them. */
@@ -192,8 +208,10 @@ static int new_pair(int ret, const int fds[2])
 
 static int do_pipe(int (*real)(int *), int fds[2])
 {
-	shim_bookkeep(SHIM_CALL_PIPE);
-	return (int)shim_booked(SHIM_CALL_PIPE, new_pair(real(fds), fds));
+	struct shim_booking b;
+
+	shim_book(&b, SHIM_CALL_PIPE, SHIM_ARGS((uintptr_t)fds));
+	return (int)shim_booked(&b, new_pair(real(fds), fds));
 }
 
 SHIM_EXPORT int pipe(int fds[2])
@@ -210,20 +228,22 @@ SHIM_EXPORT int __pipe(int fds[2])
 
 SHIM_EXPORT int pipe2(int fds[2], int flags)
 {
+	struct shim_booking b;
+
 	shim_enter();
-	shim_bookkeep(SHIM_CALL_PIPE2);
-	return (int)shim_booked(SHIM_CALL_PIPE2,
-				new_pair(shim_real.pipe2(fds, flags), fds));
+	shim_book(&b, SHIM_CALL_PIPE2, SHIM_ARGS((uintptr_t)fds, flags));
+	return (int)shim_booked(&b, new_pair(shim_real.pipe2(fds, flags), fds));
 }
 
 SHIM_EXPORT int socket(int domain, int type, int protocol)
 {
+	struct shim_booking b;
 	int fd;
 
 	shim_enter();
-	shim_bookkeep(SHIM_CALL_SOCKET);
+	shim_book(&b, SHIM_CALL_SOCKET, SHIM_ARGS(domain, type, protocol));
 	fd = shim_real.socket(domain, type, protocol);
 	if (fd >= 0)
 		shim_fd_forget(fd);
-	return (int)shim_booked(SHIM_CALL_SOCKET, fd);
+	return (int)shim_booked(&b, fd);
 }

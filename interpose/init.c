@@ -8,11 +8,14 @@
  *               behind them, patch.c leads libc's own calls here too; rw.c msg.c
  *               open.c connect.c close.c are the families, number.c those made
  *               by syscall(2), fds.c streams.c follow descriptors, process.c
- *               jump.c sandbox.c follow processes, jumps and sandboxes
+ *               jump.c sandbox.c follow processes, jumps and sandboxes; traced.c
+ *               stands in front of the entries when there is a recording
  *   src/        the core: calls.def names the calls, call*.c decide and carry
  *               them out, route.c fdtable.c know files, submission.c drives events (event.c) through slots
  *               (completion.c) on the ring (ring.c) of a thread (thread.c),
- *               counters*.c count, config.c reads the environment
+ *               counters*.c count, trace*.c record, config.c reads the
+ *               environment
+ *   format/     what the command reads of a recording
  */
 #include "init.h"
 
@@ -21,6 +24,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "config.h"
 #include "counters_file.h"
@@ -29,6 +33,7 @@
 #include "host.h"
 #include "jump.h"
 #include "sys.h"
+#include "traced.h"
 
 volatile int shim_ready;
 
@@ -135,6 +140,35 @@ static void open_stats(void)
 			      "; counting goes on without it", NULL });
 }
 
+static uint64_t now(void)
+{
+	struct timespec t = { 0, 0 };
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/*
+ * The recording of a reader that has gone, or that is another user's, is no
+ * news: the program may be a late child of one that was recorded.
+ */
+static void open_trace(void)
+{
+	int ret;
+
+	if (!config.trace || shim_native == SHIM_CONFIG ||
+	    shim_native == SHIM_SANDBOX)
+		return;
+	ret = shim_trace_open(config.trace, now);
+	if (!ret)
+		shim_real_trace();
+	else if (ret != -ESRCH && strncmp(config.trace, "/proc/", 6))
+		say((const char *[]){ "libshim: SHIM_TRACE=", config.trace,
+				      ret == -EEXIST ? ": is something else" :
+				      ": cannot be opened",
+				      "; nothing is recorded", NULL });
+}
+
 /*
  * Valgrind does not see what the kernel writes for a ring, and takes it for
  * uninitialised.  It shows by what it preloads.
@@ -210,6 +244,7 @@ void shim_init(char *const *env)
 	pthread_atfork(fork_prepare, NULL, shim_fork_child);
 	(void)at_quick_exit(shim_report);
 	shim_native = decide();
+	open_trace();
 	shim_ready = 1;
 	patched = patch();
 	shim_counters_file_image(patched);
@@ -223,6 +258,25 @@ enum shim_route shim_enter_native(void)
 	return (enum shim_route)shim_native;
 }
 
+/* A program begins: the recording has its words. */
+static void note_start(int argc, char **argv)
+{
+	struct shim_trace_parts parts = { .n = 0 };
+	struct shim_trace_data word = { .kind = SHIM_TRACE_WORD_OF_ARGV };
+	int i;
+
+	if (!shim_tracing)
+		return;
+	for (i = 0; i < argc && i < SHIM_TRACE_PARTS; i++) {
+		word.index = (uint16_t)i;
+		word.total = strlen(argv[i]);
+		word.size = (uint32_t)word.total;
+		word.from = argv[i];
+		shim_trace_add(&parts, &word);
+	}
+	shim_trace_note(SHIM_TRACE_START, (uint64_t)argc, &parts);
+}
+
 /*
  * The first of all (-z initfirst), so that what other constructors do is seen.
  * libc has not been initialised then: its environ is empty, and dlopen(3) would
@@ -231,9 +285,8 @@ enum shim_route shim_enter_native(void)
 __attribute__((constructor)) static void constructor(int argc, char **argv,
 						     char **env)
 {
-	(void)argc;
-	(void)argv;
 	shim_init(env);
+	note_start(argc, argv);
 	if (config.follow == SHIM_FOLLOW_OFF)
 		shim_unfollow(env);
 }

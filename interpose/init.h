@@ -11,6 +11,7 @@
 #include "counters.h"
 #include "real.h"
 #include "thread.h"
+#include "trace.h"
 
 extern volatile int shim_ready;
 
@@ -112,6 +113,7 @@ static inline void shim_native_begin(const struct shim_outcome *o,
 				     enum shim_call call)
 {
 	shim_count(o->thread, call, o->route, 1);
+	shim_trace_native();
 }
 
 static inline void shim_native_end(enum shim_call call, long ret)
@@ -120,15 +122,29 @@ static inline void shim_native_end(enum shim_call call, long ret)
 		shim_count(shim_self, call, SHIM_COL_ERRORS, 1);
 }
 
-/* Before and after a call that is only counted. */
-static inline void shim_bookkeep(enum shim_call call)
+/* A call that is only counted, and recorded if there is a recording. */
+struct shim_booking {
+	enum shim_call call;
+	struct shim_traced traced;
+};
+
+#define SHIM_ARGS(...) ((const uint64_t[6]){ __VA_ARGS__ })
+
+/* Before the call, with the arguments of the system call; and after it. */
+static inline void shim_book(struct shim_booking *b, enum shim_call call,
+			     const uint64_t args[6])
 {
+	b->call = call;
+	if (__builtin_expect(shim_tracing, 0))
+		shim_trace_begin(&b->traced, shim_call_number(call), args);
 	shim_count(shim_counting_thread(), call, SHIM_BOOKKEEPING, 1);
 }
 
-static inline long shim_booked(enum shim_call call, long ret)
+static inline long shim_booked(struct shim_booking *b, long ret)
 {
-	shim_native_end(call, ret);
+	shim_native_end(b->call, ret);
+	if (__builtin_expect(shim_tracing, 0))
+		shim_trace_end(&b->traced, ret < 0 ? -errno : ret);
 	return ret;
 }
 

@@ -13,12 +13,15 @@
 #include "native.h"
 #include "process.h"
 #include "sys.h"
+#include "traced.h"
 
 /* With the number still in front, as syscall(2) was called. */
 
 static long nr_open(long nr, const char *path, int flags, mode_t mode)
 {
 	(void)nr;
+	if (shim_tracing)
+		return shim_traced_open_number(path, flags, mode);
 	return shim_entry_open_nocancel(path, flags, mode);
 }
 
@@ -26,30 +29,40 @@ static long nr_openat(long nr, int dirfd, const char *path, int flags,
 		      mode_t mode)
 {
 	(void)nr;
+	if (shim_tracing)
+		return shim_traced_openat_nocancel(dirfd, path, flags, mode);
 	return shim_entry_openat_nocancel(dirfd, path, flags, mode);
 }
 
 static long nr_read(long nr, int fd, void *buf, size_t n)
 {
 	(void)nr;
+	if (shim_tracing)
+		return shim_traced_read_nocancel(fd, buf, n);
 	return shim_entry_read_nocancel(fd, buf, n);
 }
 
 static long nr_write(long nr, int fd, const void *buf, size_t n)
 {
 	(void)nr;
+	if (shim_tracing)
+		return shim_traced_write_nocancel(fd, buf, n);
 	return shim_entry_write_nocancel(fd, buf, n);
 }
 
 static long nr_pread64(long nr, int fd, void *buf, size_t n, off_t off)
 {
 	(void)nr;
+	if (shim_tracing)
+		return shim_traced_pread64_nocancel(fd, buf, n, off);
 	return shim_entry_pread64_nocancel(fd, buf, n, off);
 }
 
 static long nr_close(long nr, int fd)
 {
 	(void)nr;
+	if (shim_tracing)
+		return shim_traced_close_nocancel(fd);
 	return shim_entry_close_nocancel(fd);
 }
 
@@ -109,19 +122,28 @@ static const struct counted {
 	{ SYS_splice, SHIM_CALL_SPLICE, SHIM_BOOKKEEPING },
 };
 
-static void count(long nr)
+static const struct counted *find_counted(long nr)
 {
-	enum shim_route route;
 	size_t i;
 
 	for (i = 0; i < sizeof(counted) / sizeof(counted[0]); i++) {
-		if (counted[i].nr != nr)
-			continue;
-		route = counted[i].route;
-		if (route == SHIM_NUMBER && shim_native != SHIM_RING)
-			route = (enum shim_route)shim_native;
-		shim_count(shim_counting_thread(), counted[i].call, route, 1);
+		if (counted[i].nr == nr)
+			return &counted[i];
 	}
+	return NULL;
+}
+
+void shim_count_number(long nr)
+{
+	const struct counted *c = find_counted(nr);
+	enum shim_route route;
+
+	if (!c)
+		return;
+	route = c->route;
+	if (route == SHIM_NUMBER && shim_native != SHIM_RING)
+		route = (enum shim_route)shim_native;
+	shim_count(shim_counting_thread(), c->call, route, 1);
 }
 
 /* What is known of descriptors may not be true after this. */
@@ -152,7 +174,7 @@ static void follow(long nr, unsigned long a, unsigned long b)
 		shim_before_clone(*(uint64_t *)a);
 		break;
 	case SYS_exit_group:
-		shim_before_exit();
+		shim_before_exit((int)a);
 		break;
 	}
 }
@@ -169,7 +191,10 @@ void *shim_before_syscall(long nr, unsigned long a, unsigned long b)
 		return (void *)shim_set_filter;
 	if (nr == SYS_prctl && a == PR_SET_SECCOMP)
 		return (void *)shim_set_filter;
-	count(nr);
 	follow(nr, a, b);
+	/* Others may fork: nothing but a jump leads to them. */
+	if (shim_tracing && find_counted(nr))
+		return (void *)shim_traced_number;
+	shim_count_number(nr);
 	return (void *)shim_real.syscall;
 }

@@ -6,6 +6,9 @@
 /* From entry.S: what to jump to for this system call. */
 void *shim_before_syscall(long nr, unsigned long a, unsigned long b);
 
+/* Count a call that is counted but not handled; others are not. */
+void shim_count_number(long nr);
+
 /* In sandbox.c: a call that may install a seccomp filter. */
 long shim_set_filter(long nr, long a, long b, long c, long d, long e);
 

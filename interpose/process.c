@@ -63,15 +63,23 @@ void *shim_before_vfork(void)
 	return (void *)shim_real.vfork;
 }
 
-/* These share descriptors, and so file positions, with another program. */
+/*
+ * These share descriptors, and so file positions, with another program; libc
+ * makes its process from a child that shares our memory.
+ */
+static void before_spawn(void)
+{
+	shim_enter();
+	shim_fds_forget_all();
+	shim_trace_sharing(false);
+}
 
 SHIM_EXPORT int posix_spawn(pid_t *pid, const char *path,
 			    const posix_spawn_file_actions_t *actions,
 			    const posix_spawnattr_t *attr, char *const argv[],
 			    char *const env[])
 {
-	shim_enter();
-	shim_fds_forget_all();
+	before_spawn();
 	return shim_real.posix_spawn(pid, path, actions, attr, argv, env);
 }
 
@@ -80,29 +88,25 @@ SHIM_EXPORT int posix_spawnp(pid_t *pid, const char *file,
 			     const posix_spawnattr_t *attr, char *const argv[],
 			     char *const env[])
 {
-	shim_enter();
-	shim_fds_forget_all();
+	before_spawn();
 	return shim_real.posix_spawnp(pid, file, actions, attr, argv, env);
 }
 
 SHIM_EXPORT int system(const char *command)
 {
-	shim_enter();
-	shim_fds_forget_all();
+	before_spawn();
 	return shim_real.system(command);
 }
 
 SHIM_EXPORT FILE *popen(const char *command, const char *mode)
 {
-	shim_enter();
-	shim_fds_forget_all();
+	before_spawn();
 	return shim_real.popen(command, mode);
 }
 
 SHIM_EXPORT int wordexp(const char *words, wordexp_t *result, int flags)
 {
-	shim_enter();
-	shim_fds_forget_all();
+	before_spawn();
 	return shim_real.wordexp(words, result, flags);
 }
 
@@ -116,9 +120,10 @@ static bool shares_memory(void)
 }
 
 /* The process is about to end without running anything else. */
-void shim_before_exit(void)
+void shim_before_exit(int status)
 {
 	shim_enter();
+	shim_trace_note(SHIM_TRACE_EXIT, (uint64_t)(status & 0xff), NULL);
 	if (!shares_memory()) {
 		shim_leave();
 		shim_report();
@@ -127,7 +132,7 @@ void shim_before_exit(void)
 
 void shim_entry__exit(int status)
 {
-	shim_before_exit();
+	shim_before_exit(status);
 	shim_real._exit(status);
 	__builtin_unreachable();
 }

@@ -5,6 +5,6 @@
 
 void shim_before_clone(unsigned long flags);
 void *shim_before_vfork(void);
-void shim_before_exit(void);
+void shim_before_exit(int status);
 
 #endif

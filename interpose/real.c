@@ -12,6 +12,7 @@
 #include "libc.h"
 #include "native.h"
 #include "patch.h"
+#include "traced.h"
 
 /* Until they are found, and when they are patched: the system calls. */
 struct shim_real shim_real = {
@@ -85,6 +86,17 @@ void shim_real_resolve(void)
 #include "each.def"
 }
 
+/* Where a call by name goes when there is a recording. */
+void shim_real_trace(void)
+{
+#define SHIM_CALL_SYMBOL(symbol, entry, call) \
+	if (shim_front_##symbol == (void *)shim_entry_##entry) \
+		shim_front_##symbol = (void *)shim_traced_##entry;
+#define SHIM_CHECKED_SYMBOL(symbol, entry, call) \
+	SHIM_CALL_SYMBOL(symbol, entry, call)
+#include "each.def"
+}
+
 /* From entry.S: another library has this call; where is it? */
 void *shim_before_stacked(struct shim_stack *s, long first);
 
@@ -129,13 +141,16 @@ int shim_real_patch(bool traced)
 	struct patches p = { .n = 0, .traced = traced };
 	int ret;
 
+#define TARGET(entry) (shim_tracing ? (void *)shim_traced_##entry : \
+		       (void *)shim_entry_##entry)
 #define SHIM_CALL_SYMBOL(symbol, entry, call) \
-	add(&p, #symbol, (void *)shim_entry_##entry, &patched.entry);
+	add(&p, #symbol, TARGET(entry), &patched.entry);
 #define SHIM_PRIVATE_SYMBOL(symbol, entry) \
-	add(&p, #symbol, (void *)shim_entry_##entry, &patched.symbol);
+	add(&p, #symbol, TARGET(entry), &patched.symbol);
 #define SHIM_THROUGH_SYMBOL(symbol, entry) \
 	add(&p, #symbol, (void *)shim_entry_##entry, &patched.entry);
 #include "each.def"
+#undef TARGET
 	ret = shim_patch_write(p.list, p.n);
 	if (ret)
 		return ret;

@@ -75,6 +75,9 @@ extern bool shim_sees_exit;
 /* Find them all.  Once, from shim_init(). */
 void shim_real_resolve(void);
 
+/* Lead calls by name to where they are recorded.  Before anything is patched. */
+void shim_real_trace(void);
+
 /*
  * Patch libc's functions.  0, or -errno: refused, all is as before.  @traced: the
  * process has a debugger.

@@ -97,6 +97,7 @@ void shim_config_parse(struct shim_config *config, char *const *env)
 					SHIM_PREFETCH_BYTES_MAX,
 					"1 to 1024G, also with K, M or G");
 	config->preload = find(env, "LD_PRELOAD");
+	config->trace = find(env, "SHIM_TRACE");
 	config->stats = find(env, "SHIM_STATS");
 	if (config->stats && !strcmp(config->stats, "0"))
 		config->stats = NULL;

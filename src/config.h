@@ -34,6 +34,7 @@ struct shim_config {
 	unsigned long prefetch_depth; /* hints ahead of the program */
 	unsigned long prefetch_bytes; /* of file data, likewise */
 	const char *stats;    /* NULL: none; "1": stderr; else a file name */
+	const char *trace;    /* the recording's file, or NULL */
 	const char *preload;  /* LD_PRELOAD, or NULL */
 	/* Of the first variable with a value that means nothing, or NULL. */
 	const char *bad_name;

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "counters.h"
+#include "file_name.h"
 #include "sys.h"
 
 #define LINE 80UL   /* a multiple of 16, for the digits */
@@ -192,28 +193,6 @@ void shim_counters_file_image(bool patched)
 		add_digits(line + DIGITS, 1);
 }
 
-/* Put the pid where the pattern says "%p". */
-static int file_name(char *name, size_t size)
-{
-	unsigned pid = (unsigned)shim_sys_getpid(), div;
-	const char *s = pattern;
-	size_t n = 0;
-
-	while (*s && n + 12 < size) {
-		if (s[0] == '%' && s[1] == 'p') {
-			for (div = 1; pid / div >= 10; div *= 10)
-				;
-			for (; div; div /= 10)
-				name[n++] = (char)('0' + pid / div % 10);
-			s += 2;
-		} else {
-			name[n++] = *s++;
-		}
-	}
-	name[n] = '\0';
-	return *s ? -ENAMETOOLONG : 0;
-}
-
 static int write_blank(int fd)
 {
 	char text[64 * LINE];
@@ -258,7 +237,7 @@ static int map_file(void)
 	char name[sizeof(pattern) + 16];
 	long ret, fd;
 
-	ret = file_name(name, sizeof(name));
+	ret = shim_file_name(name, sizeof(name), pattern);
 	if (ret)
 		return (int)ret;
 	fd = shim_sys4(SYS_openat, AT_FDCWD, name,

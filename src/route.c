@@ -5,6 +5,9 @@
  */
 #include "route.h"
 
+#include <stdint.h>
+#include <sys/syscall.h>
+
 static const char *const route_names[SHIM_ROUTES] = {
 	[SHIM_RING] = "ring",
 	[SHIM_OFF] = "off",
@@ -53,6 +56,14 @@ static const char *const call_names[SHIM_CALLS] = {
 #undef SHIM_COUNTED_CALL
 };
 
+static const uint16_t call_numbers[SHIM_CALLS] = {
+#define SHIM_CALL(call, name) SYS_##name,
+#define SHIM_COUNTED_CALL(call, name) SYS_##name,
+#include "calls.def"
+#undef SHIM_CALL
+#undef SHIM_COUNTED_CALL
+};
+
 const char *shim_route_name(enum shim_route route)
 {
 	return route_names[route];
@@ -61,4 +72,9 @@ const char *shim_route_name(enum shim_route route)
 const char *shim_call_name(enum shim_call call)
 {
 	return call_names[call];
+}
+
+unsigned shim_call_number(enum shim_call call)
+{
+	return call_numbers[call];
 }

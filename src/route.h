@@ -69,4 +69,7 @@ enum shim_route {
 const char *shim_route_name(enum shim_route route);
 const char *shim_call_name(enum shim_call call);
 
+/* The number of the system call, x86-64. */
+unsigned shim_call_number(enum shim_call call);
+
 #endif

@@ -13,6 +13,7 @@
 
 #include "fdtable.h"
 #include "sys.h"
+#include "trace.h"
 
 #define CHUNK_BLOCKS 16U
 #define MAX_CHUNKS 2048U
@@ -243,7 +244,7 @@ static struct shim_thread *get_block(bool with_ring)
 	return b ? &b->thread : NULL;
 }
 
-static bool on_alternate_stack(void)
+bool shim_on_alternate_stack(void)
 {
 	stack_t ss = { 0 };
 
@@ -259,7 +260,7 @@ static bool on_alternate_stack(void)
  */
 static enum shim_route begin_inside(struct shim_thread *t, uintptr_t frame)
 {
-	if (frame >= t->driver.frame && !on_alternate_stack()) {
+	if (frame >= t->driver.frame && !shim_on_alternate_stack()) {
 		shim_driver_recover(&t->driver);
 		return SHIM_RING;
 	}
@@ -342,6 +343,11 @@ enum shim_route shim_thread_refused(struct shim_thread *t)
 	return SHIM_RETRY;
 }
 
+bool shim_process_forked(void)
+{
+	return alive && !atomic_load_explicit(alive, memory_order_relaxed);
+}
+
 bool shim_thread_is_own(void)
 {
 	struct shim_thread *t = shim_self;
@@ -353,6 +359,7 @@ void shim_thread_end(void)
 {
 	struct shim_thread *t = shim_self;
 
+	shim_trace_thread_end();
 	if (!t || atomic_load(&t->owner) != shim_sys_gettid())
 		return;
 	if (t->driver.phase > SHIM_PHASE_IDLE)
@@ -394,6 +401,7 @@ void shim_threads_fork_child(void)
 	shim_parked_fork_child();
 	shim_fds_forget_all();
 	shim_counters_reset();
+	shim_trace_fork_child();
 }
 
 void shim_thread_vfork(void)
@@ -401,6 +409,7 @@ void shim_thread_vfork(void)
 	struct shim_thread *t = shim_self;
 
 	shim_fds_forget_all();
+	shim_trace_sharing(false);
 	if (!t || t->driver.phase != SHIM_PHASE_IDLE)
 		return;
 	t->vforks = 1;
@@ -411,6 +420,7 @@ void shim_thread_share(void)
 {
 	struct shim_thread *t = shim_self;
 
+	shim_trace_sharing(true);
 	if (!t)
 		t = get_block(false);
 	if (t && t->driver.phase <= SHIM_PHASE_IDLE) {

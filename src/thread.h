@@ -86,6 +86,14 @@ enum shim_route shim_thread_refused(struct shim_thread *t);
 bool shim_thread_is_own(void);
 
 /*
+ * Is this the child of a fork that nobody has told us of?  Costs no system call.
+ */
+bool shim_process_forked(void);
+
+/* May a frame not be compared with another one's address?  A system call. */
+bool shim_on_alternate_stack(void);
+
+/*
  * A handler is about to put another file behind a descriptor: a call that is
  * pending below it, and restarts, must find the new file.
  */
