@@ -53,8 +53,8 @@
 #define SHIM_TRACE_GONE 16U  /* there was: set by the library, or by itself */
 
 #define SHIM_TRACE_NUMBERS 512 /* of system calls, x86-64 */
-#define SHIM_TRACE_WORDS 64    /* routes */
-#define SHIM_TRACE_WORD 32     /* bytes of one, with its terminating 0 */
+#define SHIM_TRACE_WORDS 64UL  /* routes */
+#define SHIM_TRACE_WORD 32UL   /* bytes of one, with its terminating 0 */
 
 struct shim_trace_header {
 	char magic[8];
@@ -148,9 +148,9 @@ enum shim_trace_part_kind {
 	SHIM_TRACE_ADDRESS,    /* a socket address; @total its length as returned */
 	SHIM_TRACE_IOVEC,      /* struct iovec[]; @total segments */
 	SHIM_TRACE_SEGMENT,    /* bytes of the segment @index of an IOVEC */
-	SHIM_TRACE_MSGHDR,     /* struct msghdr; its address, segments and */
-	SHIM_TRACE_CONTROL,    /* control data as parts of the same argument */
-	SHIM_TRACE_NUMBER,     /* a number of @size bytes: socklen_t, off_t, flock */
+	SHIM_TRACE_MSGHDR,     /* struct msghdr, or the mmsghdr @index; behind it */
+	SHIM_TRACE_CONTROL,    /* its address, control data and segments */
+	SHIM_TRACE_NUMBER,     /* of @size bytes: socklen_t, off_t, int[2], flock */
 	SHIM_TRACE_FDPATH,     /* FDS: what /proc/self/fd says of a descriptor */
 	SHIM_TRACE_WORD_OF_ARGV, /* START: one word each */
 	SHIM_TRACE_TIMESPEC,

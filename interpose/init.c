@@ -162,7 +162,7 @@ static void open_trace(void)
 	ret = shim_trace_open(config.trace, now);
 	if (!ret)
 		shim_real_trace();
-	else if (ret != -ESRCH && strncmp(config.trace, "/proc/", 6))
+	else if (ret != -ESRCH && strncmp(config.trace, "/proc/", 6) != 0)
 		say((const char *[]){ "libshim: SHIM_TRACE=", config.trace,
 				      ret == -EEXIST ? ": is something else" :
 				      ": cannot be opened",

@@ -17,13 +17,24 @@
 #include "sys.h"
 #include "thread.h"
 #include "trace_file.h"
+#include "trace_lane.h"
 
-/* A record that is being written. */
+/*
+ * A record that is being written.  A jump may come between any two steps, so
+ * each step is named before the next one is taken.
+ */
+enum step {
+	NOWHERE,  /* has no space */
+	TRYING,   /* has it if @head is beyond @at now */
+	RESERVED, /* has it; the mark is still 0, or HELD */
+	HELD,     /* the mark is HELD, then DONE or SKIP: the reader's */
+};
+
 struct writing {
-	uint64_t at;
-	uint32_t size;
-	bool reserved;
-	uintptr_t frame;
+	volatile enum step step;
+	volatile uint64_t at;
+	volatile uint32_t size;
+	volatile uintptr_t frame;
 };
 
 #define DEEPEST 4 /* handlers that interrupt handlers, all of them here */
@@ -35,7 +46,7 @@ static __thread struct {
 	struct shim_trace_lane *lane;
 	enum state state;
 	enum sharing sharing;
-	int depth;
+	volatile int depth;
 	struct writing stack[DEEPEST];
 	uint64_t stuck; /* a tail that did not move for very long */
 } self;
@@ -89,46 +100,6 @@ bool shim_trace_has_company(void)
 
 /* Lanes */
 
-static struct shim_trace_lane *lane_at(uint32_t i)
-{
-	return (struct shim_trace_lane *)(void *)
-		((char *)header + SHIM_TRACE_LANES +
-		 (uint64_t)i * header->lane_size);
-}
-
-static bool take(struct shim_trace_lane *lane)
-{
-	uint32_t free = SHIM_TRACE_FREE;
-
-	return __atomic_compare_exchange_n(&lane->state, &free,
-					   SHIM_TRACE_CLAIMED, false,
-					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-}
-
-/* One that nobody ever had, or one that the reader has given back. */
-static struct shim_trace_lane *free_lane(void)
-{
-	uint32_t i, n = load(&header->used);
-
-	if (n > header->lanes)
-		n = header->lanes;
-	for (i = 0; i < n; i++) {
-		if (load(&lane_at(i)->state) == SHIM_TRACE_FREE &&
-		    take(lane_at(i)))
-			return lane_at(i);
-	}
-	for (i = n; i < header->lanes; i++) {
-		if (!take(lane_at(i)))
-			continue;
-		while (n <= i && !__atomic_compare_exchange_n(
-			&header->used, &n, i + 1, false, __ATOMIC_ACQ_REL,
-			__ATOMIC_ACQUIRE))
-			;
-		return lane_at(i);
-	}
-	return NULL;
-}
-
 /*
  * With signals blocked: a handler that came in between would claim another.  In
  * a sandbox not at all, because that takes system calls.
@@ -136,7 +107,6 @@ static struct shim_trace_lane *free_lane(void)
 static void claim(void)
 {
 	static const uint64_t all_signals = ~0ULL;
-	struct shim_trace_lane *lane;
 	uint32_t pid, tid;
 	uint64_t mask;
 
@@ -149,14 +119,8 @@ static void claim(void)
 		self.state = OFF;
 		goto out;
 	}
-	lane = free_lane();
-	self.state = lane ? ON : NO_LANE;
-	if (!lane)
-		goto out;
-	lane->pid = pid;
-	lane->tid = tid;
-	store(&lane->ready, 1);
-	self.lane = lane;
+	self.lane = shim_trace_lane_claim(header, pid, tid);
+	self.state = self.lane ? ON : NO_LANE;
 	self.stuck = UINT64_MAX;
 out:
 	shim_sys_sigmask(&mask, NULL);
@@ -199,8 +163,7 @@ bool shim_trace_wants(unsigned nr)
 static struct shim_trace_record *record_at(struct shim_trace_lane *lane,
 					   uint64_t at)
 {
-	return (struct shim_trace_record *)(void *)
-		((char *)lane + SHIM_TRACE_PAGE + (at & (capacity - 1)));
+	return shim_trace_record_at(header, lane, at);
 }
 
 /* Nobody reads: the oldest record gives way.  False: it is being written. */
@@ -260,7 +223,10 @@ static bool wait_for_reader(struct shim_trace_lane *lane, uint64_t tail)
 	return false;
 }
 
-/* Make room for what ends at @end. */
+/*
+ * Make room for what ends at @end.  Not by waiting if this handler has
+ * interrupted a record, because the reader cannot pass that.
+ */
 static bool make_room(struct shim_trace_lane *lane, uint64_t end)
 {
 	uint64_t tail;
@@ -270,29 +236,60 @@ static bool make_room(struct shim_trace_lane *lane, uint64_t end)
 		if (end - tail <= capacity)
 			return true;
 		if (shim_trace_flag(SHIM_TRACE_WAIT) ?
-		    !wait_for_reader(lane, tail) : !drop_oldest(lane))
+		    self.depth > 1 || !wait_for_reader(lane, tail) :
+		    !drop_oldest(lane))
 			return false;
 	}
 }
 
 /* Records that were left for good */
 
-static void skip_if_held(const struct writing *w)
+/*
+ * A record that this one interrupts, or follows, may just have taken its space,
+ * or not: before @head moves again it has to be said which.
+ */
+static void resolve(void)
+{
+	struct writing *w = &self.stack[self.depth - 1];
+
+	if (w->step == TRYING)
+		w->step = load(&self.lane->head) > w->at ? RESERVED : NOWHERE;
+}
+
+static void skip(const struct writing *w)
 {
 	struct shim_trace_record *r = record_at(self.lane, w->at);
 
-	if (w->reserved && load(&r->mark) == (SHIM_TRACE_HELD | w->size))
+	if (w->step == RESERVED ||
+	    (w->step == HELD && load(&r->mark) == (SHIM_TRACE_HELD | w->size)))
 		store(&r->mark, SHIM_TRACE_SKIP | w->size);
 }
 
 static void settle(uintptr_t frame)
 {
 	while (__builtin_expect(self.depth > 0, 0)) {
+		resolve();
 		if (frame < self.stack[self.depth - 1].frame ||
 		    shim_rings_frozen() || shim_on_alternate_stack())
 			break;
-		skip_if_held(&self.stack[--self.depth]);
+		skip(&self.stack[self.depth - 1]);
+		self.depth--;
 	}
+}
+
+/* Take the next @w->size bytes. */
+static bool take_space(struct writing *w)
+{
+	uint64_t head = w->at;
+
+	if (!__atomic_compare_exchange_n(&self.lane->head, &head,
+					 head + w->size, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return false;
+	w->step = RESERVED;
+	store(&record_at(self.lane, w->at)->mark, SHIM_TRACE_HELD | w->size);
+	w->step = HELD;
+	return true;
 }
 
 /*
@@ -303,29 +300,24 @@ static struct shim_trace_record *reserve(struct writing *w, uint32_t size)
 {
 	struct shim_trace_lane *lane = self.lane;
 	struct shim_trace_record *r;
-	uint64_t head, left;
+	uint64_t left;
 
-	do {
-		head = load(&lane->head);
-		left = capacity - (head & (capacity - 1));
-		w->at = head;
+	for (;;) {
+		/* In this order: before @at is known no @head is beyond it. */
+		w->at = UINT64_MAX;
+		w->step = TRYING;
+		w->at = load(&lane->head);
+		left = capacity - (w->at & (capacity - 1));
 		w->size = size <= left ? size : (uint32_t)left;
-		if (!make_room(lane, head + w->size))
+		if (!make_room(lane, w->at + w->size))
 			return NULL;
-		if (!__atomic_compare_exchange_n(&lane->head, &head,
-						 head + w->size, false,
-						 __ATOMIC_ACQ_REL,
-						 __ATOMIC_RELAXED))
+		if (!take_space(w))
 			continue;
-		w->reserved = true;
 		r = record_at(lane, w->at);
-		if (w->size == size) {
-			store(&r->mark, SHIM_TRACE_HELD | size);
+		if (w->size == size)
 			return r;
-		}
 		store(&r->mark, SHIM_TRACE_SKIP | w->size);
-		w->reserved = false;
-	} while (true);
+	}
 }
 
 /* Parts */
@@ -374,7 +366,8 @@ static void copy_parts(char *to, const struct shim_trace_parts *parts)
 		p->index = d->index;
 		p->size = d->size;
 		p->total = d->total;
-		memcpy(p + 1, d->from, d->size);
+		if (d->size)
+			memcpy(p + 1, d->from, d->size);
 		to += sizeof(*p) + padded(d->size);
 	}
 }
@@ -406,24 +399,29 @@ static void fill(struct shim_trace_record *to,
 	copy_parts((char *)to + size, parts);
 }
 
-uint64_t shim_trace_write(struct shim_trace_record *record, size_t size,
-			  const struct shim_trace_parts *parts)
+/*
+ * The next place on the stack.  A handler may use it before it counts as taken,
+ * so what it has written there is written over.
+ */
+static struct writing *push(int depth, uintptr_t frame)
 {
-	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
-	uint32_t whole = (uint32_t)size + size_of_parts(parts);
-	struct shim_trace_record *to = NULL;
-	struct writing *w;
+	struct writing *w = &self.stack[depth];
 
-	if (!own_lane())
-		goto out;
-	settle(frame);
-	if (self.depth == DEEPEST)
-		goto out;
-	w = &self.stack[self.depth];
+	w->step = NOWHERE;
 	w->frame = frame;
-	w->reserved = false;
-	atomic_signal_fence(memory_order_seq_cst);
-	self.depth++;
+	self.depth = depth + 1;
+	w->frame = frame;
+	return w;
+}
+
+static uint64_t write_at(int depth, uintptr_t frame,
+			 struct shim_trace_record *record, size_t size,
+			 const struct shim_trace_parts *parts)
+{
+	uint32_t whole = (uint32_t)size + size_of_parts(parts);
+	struct writing *w = push(depth, frame);
+	struct shim_trace_record *to;
+
 	record->tid = who();
 	record->parts = parts ? parts->n : 0;
 	record->seq = add(&header->seq, 1);
@@ -433,12 +431,24 @@ uint64_t shim_trace_write(struct shim_trace_record *record, size_t size,
 		fill(to, record, size, parts);
 		store(&to->mark, SHIM_TRACE_DONE | whole);
 	}
-	atomic_signal_fence(memory_order_seq_cst);
-	self.depth--;
-out:
-	if (!to)
-		lost();
+	self.depth = depth;
 	return to ? record->seq : 0;
+}
+
+uint64_t shim_trace_write(struct shim_trace_record *record, size_t size,
+			  const struct shim_trace_parts *parts)
+{
+	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+	uint64_t seq = 0;
+
+	if (own_lane()) {
+		settle(frame);
+		if (self.depth < DEEPEST)
+			seq = write_at(self.depth, frame, record, size, parts);
+	}
+	if (!seq)
+		lost();
+	return seq;
 }
 
 void shim_trace_note(enum shim_trace_kind kind, uint64_t data,

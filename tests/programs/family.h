@@ -95,12 +95,15 @@ static inline void wait_arrived(int fd, int bytes)
 /* Send through a door that is not under test, and see that it is there. */
 static inline void feed(const int fd[2], const char *text)
 {
-	size_t len = strlen(text);
-	int before = 0;
+	int len = (int)strlen(text), before = 0, type = SOCK_STREAM;
+	socklen_t size = sizeof(type);
 
 	CHECK(ioctl(fd[0], FIONREAD, &before) == 0);
-	CHECK(syscall(SYS_write, fd[1], text, len) == (long)len);
-	wait_arrived(fd[0], before ? 1 : (int)len);
+	CHECK(syscall(SYS_write, fd[1], text, len) == len);
+	/* Of datagrams it tells the length of the first. */
+	getsockopt(fd[0], SOL_SOCKET, SO_TYPE, &type, &size);
+	wait_arrived(fd[0], type != SOCK_DGRAM ? before + len :
+		     before ? 1 : len);
 }
 
 /* Bytes as text; the last four answers of a thread stay valid. */
