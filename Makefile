@@ -183,6 +183,10 @@ coverage: setup build ## which share of the calls of common programs is seen (CO
 bench: build $(BENCHES) ## ratios of medians, side by side (BENCH_ARGS=--quick)
 	$(Q)$(PYTHON) bench/bench.py --build $(BUILD) $(BENCH_ARGS)
 
+bench-servers: build ## redis, nginx and PostgreSQL under load (BENCH_ARGS=--quick)
+	$(Q)$(PYTHON) bench/servers.py --build $(BUILD) $(BENCH_ARGS)
+.PHONY: bench-servers
+
 $(BUILD)/bench/%: bench/%.c bench/bench.h
 	@mkdir -p $(@D)
 	$(say) CC $<
