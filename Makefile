@@ -222,7 +222,7 @@ uninstall: ## remove what install has put there
 # beside the sources, and a debian/ at the top would be in a packager's way.
 DEB := $(BUILD)/libshim_$(VERSION)_amd64.deb
 DEB_TOP := $(BUILD)/deb/libshim-$(VERSION)
-DEB_SRC := Makefile README.md NEWS.md LICENSE src interpose cli docs packaging/debian
+DEB_SRC := Makefile README.md NEWS.md LICENSE format src interpose cli docs packaging/debian
 
 deb: ## build build/libshim_VERSION_amd64.deb
 	$(say) DEB $(DEB)

@@ -20,7 +20,7 @@ from shimtest import TOP, Harness, Outcome, Side, Stats, list_tree, need
 pytestmark = pytest.mark.variants("ring")
 
 # What `make deb` copies, and so all that it may need.
-SOURCES = "Makefile README.md NEWS.md LICENSE src interpose cli docs packaging".split()
+SOURCES = "Makefile README.md NEWS.md LICENSE format src interpose cli docs packaging".split()
 PROGRAMS = {"usr/bin/shim", "usr/lib/libshim/libshim.so"}
 OTHERS = set(
     """
