@@ -44,24 +44,25 @@ _shim() {
 	COMPREPLY=()
 
 	if ((COMP_CWORD == 1)); then
-		COMPREPLY=($(compgen -W 'run stat trial compare doctor help --help --version' -- "$cur"))
+		COMPREPLY=($(compgen -W 'run stat trial compare report doctor help --help --version' -- "$cur"))
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	help)
-		COMPREPLY=($(compgen -W 'run stat trial compare doctor' -- "$cur"))
+		COMPREPLY=($(compgen -W 'run stat trial compare report doctor' -- "$cur"))
 		return
 		;;
 	run) launch+=' --stats --stats=' ;;
 	stat) launch+=' --json --openmetrics --output= --pid= --read=' ;;
 	trial) launch='--cold --warm --both --rounds= --modes= --margin= --timeout= --prepare= --json --html= --output= --wait= --patch= --no-follow --quiet --help' ;;
 	compare) launch='--calls= --strict --expected= --json --quiet --output= --help' ;;
+	report) launch='--output= --help' ;;
 	doctor) launch='--json --help' ;;
 	*) return ;;
 	esac
 
 	at=$(_shim_program)
-	if [[ -n $at ]] && ((at < COMP_CWORD)) && [[ ${COMP_WORDS[1]} != @(compare|doctor) ]]; then
+	if [[ -n $at ]] && ((at < COMP_CWORD)) && [[ ${COMP_WORDS[1]} != @(compare|report|doctor) ]]; then
 		if declare -F _command_offset >/dev/null; then
 			_command_offset "$at"
 		else
@@ -83,7 +84,7 @@ _shim() {
 		return
 	fi
 	COMPREPLY=($(compgen -f -- "$cur"))
-	[[ ${COMP_WORDS[1]} == compare ]] || COMPREPLY+=($(compgen -c -- "$cur"))
+	[[ ${COMP_WORDS[1]} == @(compare|report) ]] || COMPREPLY+=($(compgen -c -- "$cur"))
 }
 
 complete -F _shim shim

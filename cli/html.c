@@ -146,7 +146,7 @@ void html_bytes(FILE *to, uint64_t bytes)
 	size_t i = 0;
 
 	if (bytes < 1024) {
-		fprintf(to, "%" PRIu64 "&nbsp;B", bytes);
+		fprintf(to, "%" PRIu64 "%s", bytes, bytes ? "&nbsp;B" : "");
 		return;
 	}
 	for (value /= 1024; value >= 1023.95 && i < 5; i++)
@@ -178,6 +178,10 @@ void html_time(FILE *to, int64_t ns)
 	char text[32];
 	char *space;
 
+	if (!ns) {
+		fputc('0', to);
+		return;
+	}
 	time_text(text, sizeof(text), ns);
 	space = strchr(text, ' ');
 	fprintf(to, "%.*s&nbsp;%s", (int)(space - text), text, space + 1);
@@ -204,10 +208,9 @@ static const char style[] =
 "*{box-sizing:border-box}\n"
 "html{-webkit-text-size-adjust:100%;text-size-adjust:100%}\n"
 "body{margin:0;background:var(--bg);color:var(--fg);"
-"font:15px/1.5 system-ui,sans-serif}\n"
+"font:15px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}\n"
 "main{max-width:70rem;margin:0 auto;padding:1rem 1rem 3rem}\n"
-"h1{font-size:1.4rem;line-height:1.3;margin:.2rem 0 .6rem;"
-"overflow-wrap:anywhere}\n"
+"h1{font-size:1.4rem;line-height:1.3;margin:.2rem 0 .6rem}\n"
 "h1 small{display:block;font-size:.85rem;font-weight:400;color:var(--dim)}\n"
 "h2{font-size:1.15rem;margin:2.4rem 0 .4rem;padding-top:.5rem;"
 "border-top:1px solid var(--line)}\n"
@@ -215,7 +218,7 @@ static const char style[] =
 "p{margin:.4rem 0;max-width:46rem}\n"
 ".dim,caption,figcaption{color:var(--dim);font-size:.87rem}\n"
 ".note{border-left:4px solid var(--native);background:var(--soft);"
-"padding:.4rem .7rem;overflow-wrap:anywhere}\n"
+"padding:.4rem .7rem}\n"
 "figure{margin:.8rem 0}\n"
 ".scroll{overflow-x:auto;margin:.6rem 0}\n"
 "table{border-collapse:collapse;font-variant-numeric:tabular-nums;"
@@ -226,8 +229,9 @@ static const char style[] =
 "th{font-weight:600}\n"
 "thead th{background:var(--soft);vertical-align:bottom}\n"
 "th.t,td.t{text-align:left}\n"
-"td.n{text-align:left;white-space:normal;overflow-wrap:anywhere;"
+"td.n{text-align:left;white-space:normal;"
 "min-width:13rem;max-width:34rem}\n"
+"td.w{white-space:normal;min-width:9rem}\n"
 "code,td.n,.mono{font-family:ui-monospace,monospace;font-size:.86rem}\n"
 "details{margin:.5rem 0}\n"
 "summary{cursor:pointer;color:var(--dim);font-size:.9rem}\n"
@@ -235,6 +239,15 @@ static const char style[] =
 "svg text{fill:var(--dim);font:11px system-ui,sans-serif}\n"
 ".ring{fill:var(--ring)}.native{fill:var(--native)}"
 ".wait{fill:var(--wait)}.other{fill:var(--other)}\n"
+".bar{width:9rem;max-width:none;height:.8rem;margin-top:.3rem}\n"
+".grid{display:grid;gap:.4rem 1.4rem;"
+"grid-template-columns:repeat(auto-fill,minmax(min(100%,19rem),1fr))}\n"
+".grid svg{width:100%;height:auto}\n"
+".line{margin:.5rem 0}"
+".line p{margin:0;max-width:none;font-size:.87rem}\n"
+".line svg{width:100%;height:2.6rem;background:var(--soft)}\n"
+".ticks{display:flex;justify-content:space-between;color:var(--dim);"
+"font-size:.8rem}\n"
 ".axis{stroke:var(--line);stroke-width:1;fill:none;"
 "vector-effect:non-scaling-stroke}\n"
 ".key{display:flex;flex-wrap:wrap;gap:.1rem 1.1rem;font-size:.87rem;"
@@ -242,13 +255,15 @@ static const char style[] =
 ".key span{white-space:nowrap}\n"
 ".key svg{display:inline-block;width:.85rem;height:.85rem;"
 "vertical-align:-.1rem;margin-right:.35rem}\n"
+"@media (max-width:40rem){table{font-size:.82rem}"
+"th,td{padding:.18rem .4rem}td.n{min-width:8rem}.bar{width:4rem}}\n"
 "@media print{:root{--bg:#fff;--fg:#000;--dim:#444;--line:#bbb;"
 "--soft:#eee;--ring:#0069b4;--native:#d68a00;--wait:#a8438f;"
 "--other:#7b848d}\n"
 "body{font-size:10pt;print-color-adjust:exact;"
 "-webkit-print-color-adjust:exact}\n"
 "main{max-width:none;padding:0}.scroll{overflow:visible}"
-"td,th{white-space:normal;padding:.1rem .3rem}td.n{min-width:0}\n"
+"table{font-size:8pt}td,th{white-space:normal;padding:.1rem .3rem}td.n{min-width:0}\n"
 "figure,tr{break-inside:avoid}h2,h3,caption{break-after:avoid}"
 "details::details-content{content-visibility:visible;display:block}}\n";
 

@@ -15,6 +15,7 @@
  *   reasons.c             the words for native calls, explained
  *   trial.c               measures; it has a map of its own files
  *   compare.c             compares two traces; it has a map of its own files
+ *   report.c              a trace as a page; the same; html.c makes pages
  */
 #include "shim.h"
 
@@ -30,6 +31,7 @@ static const struct command *const commands[] = {
 	&shim_stat,
 	&shim_trial,
 	&shim_compare,
+	&shim_report,
 	&shim_doctor,
 	&shim_probe,
 };

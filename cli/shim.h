@@ -25,8 +25,8 @@ struct command {
 	int (*main)(int argc, char **argv);
 };
 
-extern const struct command shim_run, shim_stat, shim_trial, shim_compare, shim_doctor,
-	shim_probe;
+extern const struct command shim_run, shim_stat, shim_trial, shim_compare,
+	shim_report, shim_doctor, shim_probe;
 
 /* A line on stderr that begins with "shim: ". */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -36,8 +36,8 @@ int usage(const char *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
- * getopt_long(3) that says in one line what is wrong.  @shorts begins with "+:";
- * -1 at the end, '?' after a message.
+ * getopt_long(3) that says in one line what is wrong.  @shorts begins with "+:",
+ * or with ":" if options may come late; -1 at the end, '?' after a message.
  */
 int next_option(int argc, char **argv, const char *shorts,
 		const struct option *longs);

@@ -25,6 +25,7 @@ enum strace_kind {
 struct strace_line {
 	enum strace_kind kind;
 	long pid;                      /* -1: not given */
+	struct slice times;            /* what -t and -r have put in front */
 	struct slice name, args, result; /* of LEAVE: args are all the rest */
 };
 
@@ -39,6 +40,12 @@ bool strace_attached(struct slice *s, long *pid);
 
 /* "ARGS) = RESULT" to its parts; false: there is no result. */
 bool strace_split(struct slice text, struct slice *args, struct slice *result);
+
+/* Does this call make threads or processes? */
+bool strace_creates(struct slice name);
+
+/* Takes "<0.000012>" of -T from the end of a result; empty: there is none. */
+struct slice strace_duration(struct slice *result);
 
 /*
  * Where what begins at s.s[i] ends: a string in quotes, or the "<...>" behind a

@@ -99,6 +99,30 @@ bool strace_split(struct slice s, struct slice *args, struct slice *result)
 	return split_anyhow(s, args, result);
 }
 
+bool strace_creates(struct slice name)
+{
+	return slice_is(name, "clone") || slice_is(name, "clone3") ||
+		slice_is(name, "fork") || slice_is(name, "vfork");
+}
+
+struct slice strace_duration(struct slice *result)
+{
+	struct slice s = *result, duration = { s.s, 0 };
+	size_t i = s.n;
+
+	if (!i || s.s[i - 1] != '>')
+		return duration;
+	for (i--; i && ((s.s[i - 1] >= '0' && s.s[i - 1] <= '9') ||
+			s.s[i - 1] == '.'); i--)
+		;
+	if (!i || s.s[i - 1] != '<' || (i > 1 && s.s[i - 2] != ' '))
+		return duration;
+	duration = (struct slice){ s.s + i, s.n - 1 - i };
+	result->n = i - 1;
+	*result = slice_trim(*result);
+	return duration;
+}
+
 static struct slice skip_spaces(struct slice s)
 {
 	while (s.n && s.s[0] == ' ')
@@ -247,7 +271,9 @@ void strace_line(struct slice s, struct strace_line *line)
 {
 	*line = (struct strace_line){ .pid = -1 };
 	s = take_pid(slice_trim(s), &line->pid);
+	line->times.s = s.s;
 	s = take_time(take_time(take_time(s)));
+	line->times.n = (size_t)(s.s - line->times.s);
 	if (!s.n)
 		line->kind = STRACE_NOTHING;
 	else if (slice_begins(s, "---") || slice_begins(s, "+++"))

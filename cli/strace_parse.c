@@ -134,12 +134,6 @@ static int thread_of(struct trace *t, long pid, uint32_t *thread)
 	return new_thread(t, pid, thread);
 }
 
-static bool creates(struct slice name)
-{
-	return slice_is(name, "clone") || slice_is(name, "clone3") ||
-		slice_is(name, "fork") || slice_is(name, "vfork");
-}
-
 static void append(struct trace *t, uint32_t *first, uint32_t *last,
 		   uint32_t thread)
 {
@@ -222,22 +216,6 @@ static int resume(struct trace *t, struct event *event)
 		0 : -EBADMSG;
 }
 
-/* The time that a call took, of -T. */
-static struct slice without_duration(struct slice result)
-{
-	size_t i = result.n;
-
-	if (!i || result.s[i - 1] != '>')
-		return result;
-	for (i--; i && ((result.s[i - 1] >= '0' && result.s[i - 1] <= '9') ||
-			result.s[i - 1] == '.'); i--)
-		;
-	if (!i || result.s[i - 1] != '<' || (i > 1 && result.s[i - 2] != ' '))
-		return result;
-	result.n = i - 1;
-	return slice_trim(result);
-}
-
 static void bad_line(struct trace *t)
 {
 	if (!t->bad++)
@@ -258,7 +236,7 @@ static int add_event(struct trace *t, struct event *event)
 		if (ret)
 			return ret;
 	}
-	event->result = without_duration(event->result);
+	strace_duration(&event->result);
 	if (event->kind == STRACE_ENTER)
 		thread->pending = (uint32_t)t->events_number;
 	if (event->kind == STRACE_EXIT)
@@ -268,7 +246,7 @@ static int add_event(struct trace *t, struct event *event)
 		event->kind == STRACE_LEAVE;
 	if (slice_is(event->name, "execve") && event->kind != STRACE_ENTER)
 		find_program(t, event);
-	if (creates(event->name) && find_child(t, event))
+	if (strace_creates(event->name) && find_child(t, event))
 		return -ENOMEM;
 	if (make_room(&t->events, t->events_number, &t->events_room,
 		      sizeof(*t->events)))
