@@ -48,13 +48,12 @@ enum shim_route shim_enter_native(void);
  */
 static inline enum shim_route shim_enter_call(bool point)
 {
-	enum shim_route route;
+	enum shim_route route = (enum shim_route)shim_native;
 
-	if (__builtin_expect(shim_native != SHIM_RING, 0)) {
+	if (__builtin_expect(route == SHIM_EARLY, 0))
 		route = shim_enter_native();
-		if (route != SHIM_RING)
-			return route;
-	}
+	if (route != SHIM_RING)
+		return route;
 	if (point && !__libc_single_threaded)
 		pthread_testcancel();
 	return SHIM_RING;

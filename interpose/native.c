@@ -16,27 +16,37 @@
 
 #include "sys.h"
 
-static long to_errno(long ret)
+/* Called from entry.S as well. */
+__attribute__((cold)) long shim_failed(int err)
 {
-	if (ret < 0) {
-		errno = (int)-ret;
-		return -1;
-	}
-	return ret;
+	errno = err;
+	return -1;
 }
 
-/* A cancellation point. */
-static long point(long nr, long a, long b, long c, long d, long e, long f)
+static inline long to_errno(long ret)
+{
+	return ret < 0 ? shim_failed((int)-ret) : ret;
+}
+
+static __attribute__((noinline)) long
+point_among_threads(long nr, long a, long b, long c, long d, long e, long f)
 {
 	long ret;
 	int was;
 
-	if (__libc_single_threaded)
-		return to_errno(shim_sys6(nr, a, b, c, d, e, f));
 	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &was);
 	ret = shim_sys6(nr, a, b, c, d, e, f);
 	pthread_setcanceltype(was, &was);
 	return to_errno(ret);
+}
+
+/* A cancellation point. */
+static inline long point(long nr, long a, long b, long c, long d, long e,
+			 long f)
+{
+	if (__libc_single_threaded)
+		return to_errno(shim_sys6(nr, a, b, c, d, e, f));
+	return point_among_threads(nr, a, b, c, d, e, f);
 }
 
 #define point3(nr, a, b, c) \
@@ -274,12 +284,4 @@ void shim_raw__exit(int status)
 {
 	for (;;)
 		shim_sys(SYS_exit_group, status, 0, 0);
-}
-
-/* From entry.S, when a system call made by number has failed. */
-long shim_failed(int err);
-
-long shim_failed(int err)
-{
-	return to_errno(-(long)err);
 }

@@ -17,6 +17,9 @@
 #include "each.def"
 void shim_raw__exit(int status) __attribute__((noreturn));
 
+/* libc's answer to a system call that has failed: -1, and errno. */
+long shim_failed(int err);
+
 int shim_raw_openat_nocancel(int dirfd, const char *path, int flags,
 			     mode_t mode);
 ssize_t shim_raw_read_nocancel(int fd, void *buf, size_t n);

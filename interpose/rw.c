@@ -4,6 +4,7 @@
 
 #include "native.h"
 #include "space.h"
+#include "sys.h"
 
 /* The native call for what @done has left of the buffer. */
 static ssize_t native_plain(const struct shim_io *io, size_t done, bool point)
@@ -135,54 +136,87 @@ static ssize_t entry(const struct shim_io *io, bool point)
 	return do_io(io, point);
 }
 
-/* The two most common ones, with as little as possible on the way. */
+/*
+ * The two most common ones: when they are native for the whole process, with as
+ * little as possible on the way.
+ */
 
-static __attribute__((noinline)) ssize_t plain_read(int fd, void *buf, size_t n,
-						    enum shim_route route)
-{
-	struct shim_thread *t = shim_counting_thread();
-
-	shim_count(t, SHIM_CALL_READ, route, 1);
-	return plain_result(t, SHIM_CALL_READ, shim_real.read(fd, buf, n));
-}
-
-static __attribute__((noinline)) ssize_t plain_write(int fd, const void *buf,
-						     size_t n,
-						     enum shim_route route)
-{
-	struct shim_thread *t = shim_counting_thread();
-
-	shim_count(t, SHIM_CALL_WRITE, route, 1);
-	return plain_result(t, SHIM_CALL_WRITE, shim_real.write(fd, buf, n));
-}
-
-static __attribute__((noinline)) ssize_t ring_read(int fd, void *buf, size_t n)
+static __attribute__((noinline)) ssize_t any_read(int fd, void *buf, size_t n)
 {
 	struct shim_io io = {
 		.call = SHIM_CALL_READ, .fd = fd, .buf = buf, .len = n,
 	};
 
-	return do_io(&io, true);
+	return entry(&io, true);
 }
 
-static __attribute__((noinline)) ssize_t ring_write(int fd, const void *buf,
-						    size_t n)
+static __attribute__((noinline)) ssize_t any_write(int fd, const void *buf,
+						   size_t n)
 {
 	struct shim_io io = {
 		.call = SHIM_CALL_WRITE, .fd = fd, .write = true,
 		.buf = (void *)(uintptr_t)buf, .len = n,
 	};
 
-	return do_io(&io, true);
+	return entry(&io, true);
+}
+
+/* Where a native call can be counted without a look at anything else. */
+static inline struct shim_thread *counting_at_once(void)
+{
+	return shim_counters_file ? NULL : shim_self;
+}
+
+/*
+ * shim_real.read and write, without another indirect call where that would lead
+ * to native.c: right after a system call it costs more than all the counting
+ * (5 of 9 ns, docs/performance.md).
+ */
+
+static inline ssize_t native_read(int fd, void *buf, size_t n)
+{
+	long ret;
+
+	if (shim_real.read != shim_raw_read || !__libc_single_threaded)
+		return shim_real.read(fd, buf, n);
+	ret = shim_sys(SYS_read, fd, buf, n);
+	return ret < 0 ? shim_failed((int)-ret) : ret;
+}
+
+static inline ssize_t native_write(int fd, const void *buf, size_t n)
+{
+	long ret;
+
+	if (shim_real.write != shim_raw_write || !__libc_single_threaded)
+		return shim_real.write(fd, buf, n);
+	ret = shim_sys(SYS_write, fd, buf, n);
+	return ret < 0 ? shim_failed((int)-ret) : ret;
+}
+
+static ssize_t plain_read(int fd, void *buf, size_t n)
+{
+	struct shim_thread *t = counting_at_once();
+
+	if (__builtin_expect(!t, 0))
+		return any_read(fd, buf, n);
+	t->counts[SHIM_CALL_READ][shim_native]++;
+	return plain_result(t, SHIM_CALL_READ, native_read(fd, buf, n));
+}
+
+static ssize_t plain_write(int fd, const void *buf, size_t n)
+{
+	struct shim_thread *t = counting_at_once();
+
+	if (__builtin_expect(!t, 0))
+		return any_write(fd, buf, n);
+	t->counts[SHIM_CALL_WRITE][shim_native]++;
+	return plain_result(t, SHIM_CALL_WRITE, native_write(fd, buf, n));
 }
 
 ssize_t shim_entry_read(int fd, void *buf, size_t n)
 {
-	enum shim_route route = shim_enter_call(true);
-
-	if (route != SHIM_RING)
-		return plain_read(fd, buf, n, route);
-	return ring_read(fd, buf, n);
+	return shim_native == SHIM_RING ? any_read(fd, buf, n) :
+		plain_read(fd, buf, n);
 }
 
 ssize_t shim_entry_read_nocancel(int fd, void *buf, size_t n)
@@ -206,11 +240,8 @@ ssize_t shim_entry___read_chk(int fd, void *buf, size_t n, size_t size)
 
 ssize_t shim_entry_write(int fd, const void *buf, size_t n)
 {
-	enum shim_route route = shim_enter_call(true);
-
-	if (route != SHIM_RING)
-		return plain_write(fd, buf, n, route);
-	return ring_write(fd, buf, n);
+	return shim_native == SHIM_RING ? any_write(fd, buf, n) :
+		plain_write(fd, buf, n);
 }
 
 ssize_t shim_entry_write_nocancel(int fd, const void *buf, size_t n)

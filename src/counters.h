@@ -32,9 +32,12 @@ struct shim_thread;
 /* The name of a column: a route's without "native:", or its own.  Static. */
 const char *shim_column_name(unsigned column);
 
-/* Add to a counter; @t may be NULL.  Async-signal-safe, no system call. */
-void shim_count(struct shim_thread *t, enum shim_call call, unsigned column,
-		uint64_t n);
+/*
+ * Add to a counter; @t may be NULL.  Async-signal-safe, no system call.  What
+ * most calls do of it is inline, in thread.h: shim_count().
+ */
+void shim_count_anywhere(struct shim_thread *t, enum shim_call call,
+			 unsigned column, uint64_t n);
 
 /* The sum over all threads, dead ones too, of this process. */
 void shim_counters_sum(shim_counts sum);

@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 
 #include "counters.h"
+#include "counters_file.h"
 #include "submission.h"
 
 struct shim_thread {
@@ -34,6 +35,16 @@ extern __thread struct shim_thread *shim_self;
 
 /* Why every call of this process is native; SHIM_RING when it is not. */
 extern volatile int shim_native;
+
+/* See counters.h. */
+static inline void shim_count(struct shim_thread *t, enum shim_call call,
+			      unsigned column, uint64_t n)
+{
+	if (__builtin_expect(t && !shim_counters_file, 1))
+		t->counts[call][column] += n;
+	else
+		shim_count_anywhere(t, call, column, n);
+}
 
 /* Set before anything else. */
 void shim_threads_init(const struct shim_host *host);
