@@ -12,14 +12,25 @@ struct range {
 static struct range libc_at[2];
 static struct shim_libc_text text;
 
-/* Its dynamic section, as far as finding a symbol goes. */
-static struct {
+/* A dynamic section, as far as finding a symbol goes. */
+struct dynamic {
 	uintptr_t base;
 	const ElfW(Sym) *symbols;
 	const char *names;
 	const uint32_t *hash;
 	const ElfW(Half) *versions;
-} dynamic;
+};
+
+/* libc's. */
+static struct dynamic dynamic;
+
+/* The hash tables of the objects that come after this library, libc excepted. */
+static struct {
+	const uint32_t *hash[64];
+	unsigned n;
+	bool here;    /* this library has been passed */
+	bool unknown; /* there are too many, or one without such a table */
+} after;
 
 static void note_segments(const struct dl_phdr_info *info, struct range *r,
 			  bool pthread)
@@ -49,9 +60,10 @@ static uintptr_t address(uintptr_t base, uintptr_t p)
 	return p < base ? base + p : p;
 }
 
-static void note_dynamic(const struct dl_phdr_info *info)
+static struct dynamic dynamic_of(const struct dl_phdr_info *info)
 {
 	uintptr_t base = info->dlpi_addr;
+	struct dynamic found = { .base = base };
 	const ElfW(Dyn) *d = NULL;
 	int i;
 
@@ -59,19 +71,48 @@ static void note_dynamic(const struct dl_phdr_info *info)
 		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
 			d = (void *)(base + info->dlpi_phdr[i].p_vaddr);
 	}
-	dynamic.base = base;
 	for (; d && d->d_tag != DT_NULL; d++) {
 		uintptr_t p = address(base, d->d_un.d_ptr);
 
 		if (d->d_tag == DT_SYMTAB)
-			dynamic.symbols = (void *)p;
+			found.symbols = (void *)p;
 		else if (d->d_tag == DT_STRTAB)
-			dynamic.names = (void *)p;
+			found.names = (void *)p;
 		else if (d->d_tag == DT_GNU_HASH)
-			dynamic.hash = (void *)p;
+			found.hash = (void *)p;
 		else if (d->d_tag == DT_VERSYM)
-			dynamic.versions = (void *)p;
+			found.versions = (void *)p;
 	}
+	return found;
+}
+
+static bool is_this_library(const struct dl_phdr_info *info)
+{
+	uintptr_t here = (uintptr_t)&after;
+	const ElfW(Phdr) *ph = info->dlpi_phdr;
+	int i;
+
+	for (i = 0; i < info->dlpi_phnum; i++, ph++) {
+		if (ph->p_type == PT_LOAD && here >= info->dlpi_addr + ph->p_vaddr &&
+		    here < info->dlpi_addr + ph->p_vaddr + ph->p_memsz)
+			return true;
+	}
+	return false;
+}
+
+static void note_other(const struct dl_phdr_info *info)
+{
+	const uint32_t *hash;
+
+	if (!after.here) {
+		after.here = is_this_library(info);
+		return;
+	}
+	hash = dynamic_of(info).hash;
+	if (hash && hash[2] && after.n < sizeof(after.hash) / sizeof(*after.hash))
+		after.hash[after.n++] = hash;
+	else
+		after.unknown = true;
 }
 
 static int note_libc(struct dl_phdr_info *info, size_t size, void *arg)
@@ -84,11 +125,13 @@ static int note_libc(struct dl_phdr_info *info, size_t size, void *arg)
 	name = name ? name + 1 : info->dlpi_name;
 	pthread = !strncmp(name, "libpthread", 10);
 	if (!pthread && strncmp(name, "libc.so", 7) != 0 &&
-	    strncmp(name, "libc-", 5) != 0)
+	    strncmp(name, "libc-", 5) != 0) {
+		note_other(info);
 		return 0;
+	}
 	note_segments(info, &libc_at[*found], pthread);
 	if (!pthread)
-		note_dynamic(info);
+		dynamic = dynamic_of(info);
 	return ++*found == 2;
 }
 
@@ -123,6 +166,30 @@ static uint32_t gnu_hash(const char *name)
 	while (*name)
 		h = h * 33 + (unsigned char)*name++;
 	return h;
+}
+
+/*
+ * The filter in front of each hash table, a word and two bits in it: what it does
+ * not let through is not there.
+ */
+static bool may_have(const uint32_t *hash, uint32_t h)
+{
+	const uint64_t *filter = (const uint64_t *)(const void *)(hash + 4);
+	uint64_t word = filter[h / 64 % hash[2]];
+
+	return word >> h % 64 & word >> (h >> hash[3]) % 64 & 1;
+}
+
+bool shim_libc_alone_has(const char *name)
+{
+	uint32_t h = gnu_hash(name);
+	unsigned i;
+
+	for (i = 0; i < after.n; i++) {
+		if (may_have(after.hash[i], h))
+			return false;
+	}
+	return after.here && !after.unknown;
 }
 
 /* A function of this name that new programs are linked with. */

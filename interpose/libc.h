@@ -30,4 +30,11 @@ struct shim_libc_text shim_libc_text(void);
  */
 void *shim_libc_function(const char *name, size_t *size);
 
+/*
+ * Is there no @name in what comes between this library and libc in the order in
+ * which symbols are looked up?  False is no answer: then dlsym(3), which costs
+ * far more, has to be asked.
+ */
+bool shim_libc_alone_has(const char *name);
+
 #endif

@@ -45,16 +45,24 @@ bool shim_sees_exit;
 /* A symbol that this libc does not have keeps what it had. */
 static void *next(const char *name, void *otherwise)
 {
-	void *p = dlsym(RTLD_NEXT, name);
+	void *p = NULL;
+	size_t size;
 
+	if (shim_libc_alone_has(name))
+		p = shim_libc_function(name, &size);
+	if (!p)
+		p = dlsym(RTLD_NEXT, name);
 	return p ? p : otherwise;
 }
 
 /* What another preloaded library has under this name, or @otherwise. */
 static void *stacked(const char *name, void *otherwise)
 {
-	void *p = dlsym(RTLD_NEXT, name);
+	void *p;
 
+	if (shim_libc_alone_has(name))
+		return otherwise;
+	p = dlsym(RTLD_NEXT, name);
 	return p && !shim_libc_has(p) ? p : otherwise;
 }
 
