@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
+#include <sys/syscall.h>
 
 #include "fdtable.h"
 
@@ -210,7 +211,7 @@ static int do_pipe(int (*real)(int *), int fds[2])
 {
 	struct shim_booking b;
 
-	shim_book(&b, SHIM_CALL_PIPE, SHIM_ARGS((uintptr_t)fds));
+	shim_book_as(&b, SHIM_CALL_PIPE, SYS_pipe2, SHIM_ARGS((uintptr_t)fds));
 	return (int)shim_booked(&b, new_pair(real(fds), fds));
 }
 

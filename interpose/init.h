@@ -129,14 +129,23 @@ struct shim_booking {
 
 #define SHIM_ARGS(...) ((const uint64_t[6]){ __VA_ARGS__ })
 
-/* Before the call, with the arguments of the system call; and after it. */
-static inline void shim_book(struct shim_booking *b, enum shim_call call,
-			     const uint64_t args[6])
+/*
+ * Before the call, with the number and arguments of the system call that libc
+ * makes; and after it.
+ */
+static inline void shim_book_as(struct shim_booking *b, enum shim_call call,
+				unsigned nr, const uint64_t args[6])
 {
 	b->call = call;
 	if (__builtin_expect(shim_tracing, 0))
-		shim_trace_begin(&b->traced, shim_call_number(call), args);
+		shim_trace_begin(&b->traced, nr, args);
 	shim_count(shim_counting_thread(), call, SHIM_BOOKKEEPING, 1);
+}
+
+static inline void shim_book(struct shim_booking *b, enum shim_call call,
+			     const uint64_t args[6])
+{
+	shim_book_as(b, call, shim_call_number(call), args);
 }
 
 static inline long shim_booked(struct shim_booking *b, long ret)

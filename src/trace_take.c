@@ -18,12 +18,49 @@
 #include <time.h>
 
 #include "call.h"
+#include "fdtable.h"
 #include "ring.h"
 #include "sys.h"
 
 static size_t least(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
+}
+
+/*
+ * Does a write that has succeeded tell that its buffer can be read?  /dev/null
+ * and some files of /proc do not even look.
+ */
+static bool kernel_reads(const struct shim_taking *t)
+{
+	struct shim_fd info = shim_fd_known((int)t->args[0]);
+
+	switch (info.kind) {
+	case SHIM_FD_PIPE:
+	case SHIM_FD_STREAM:
+	case SHIM_FD_DATAGRAM:
+	case SHIM_FD_REGULAR:
+		return info.flags & SHIM_FD_INLINE_CLOSE;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Does a read that has succeeded tell that its buffer has been written to?  With
+ * MSG_TRUNC the result counts bytes that were thrown away.
+ */
+static bool kernel_writes(const struct shim_traced *call)
+{
+	switch (call->nr) {
+	case SYS_recvfrom:
+	case SYS_recvmmsg:
+		return !(call->args[3] & MSG_TRUNC);
+	case SYS_recvmsg:
+		return !(call->args[2] & MSG_TRUNC);
+	default:
+		return true;
+	}
 }
 
 static bool word_readable(uint64_t p)
@@ -120,11 +157,23 @@ static void add_iovec(const struct shim_taking *t, uint64_t p, uint64_t count,
 
 #define CONTROL_MAX 512
 
+/* Of @t only what is asked for. */
+static struct shim_taking unsafe(const struct shim_taking *t)
+{
+	struct shim_taking asking = *t;
+
+	asking.safe = 0;
+	return asking;
+}
+
 static void add_msg_parts(const struct shim_taking *t, const struct msghdr *m,
 			  uint64_t bytes)
 {
+	struct shim_taking asking = unsafe(t);
+
+	/* The length that came back may be more than there was room for. */
 	if (m->msg_name)
-		add_plain(t, SHIM_TRACE_ADDRESS, (uint64_t)m->msg_name,
+		add_plain(&asking, SHIM_TRACE_ADDRESS, (uint64_t)m->msg_name,
 			  least(m->msg_namelen, sizeof(struct sockaddr_storage)));
 	if (m->msg_control)
 		add_plain(t, SHIM_TRACE_CONTROL, (uint64_t)m->msg_control,
@@ -240,7 +289,6 @@ static void take_address(const struct shim_taking *t, uint64_t p, uint64_t lenp)
 	socklen_t len = p && lenp ? *(const socklen_t *)lenp : 0;
 	size_t most = least(len, sizeof(struct sockaddr_storage));
 
-	/* The program's room may have been smaller than the address. */
 	if (most && readable(t, p, most))
 		add_part(t, SHIM_TRACE_ADDRESS, p, most, len);
 }
@@ -259,14 +307,58 @@ static void take_read(const struct shim_taking *t, enum shim_what what,
 			  least(next, sizeof(struct sockaddr_storage)));
 }
 
+static void take_in(const struct shim_taking *t, enum shim_what what)
+{
+	uint64_t p = t->args[t->arg], next = t->args[(t->arg + 1) % 6];
+
+	switch (what) {
+	case IN:
+		add_buffer(t, p, next);
+		break;
+	case IN_IOV:
+		add_iovec(t, p, next, UINT64_MAX);
+		break;
+	case IN_MSG:
+		add_msg(t, p, UINT64_MAX);
+		break;
+	default:
+		add_mmsg(t, p, next);
+		break;
+	}
+}
+
+/* Of what was there before, only as much as there is room for. */
+static void take_out(const struct shim_taking *t, enum shim_what what,
+		     int64_t result)
+{
+	uint64_t p = t->args[t->arg], next = t->args[(t->arg + 1) % 6];
+	uint64_t bytes = result > 0 ? (uint64_t)result : 0;
+
+	switch (what) {
+	case OUT:
+		if (result >= 0)
+			add_buffer(t, p, least(bytes, next));
+		break;
+	case OUT_IOV:
+		add_iovec(t, p, next, bytes);
+		break;
+	case OUT_MSG:
+		add_msg(t, p, bytes);
+		break;
+	default:
+		if (result > 0)
+			add_mmsg(t, p, bytes);
+		break;
+	}
+}
+
 /* What the kernel has read meanwhile, or written. */
 void shim_trace_take_after(const struct shim_taking *t,
 			   const struct shim_traced *call,
 			   enum shim_what what, int64_t result)
 {
 	uint64_t p = t->args[t->arg], next = t->args[(t->arg + 1) % 6];
-	uint64_t bytes = result > 0 ? (uint64_t)result : 0;
-	bool early = call->early;
+	struct shim_taking asking = unsafe(t);
 
 	switch (what) {
 	case PATH:
@@ -275,26 +367,17 @@ void shim_trace_take_after(const struct shim_taking *t,
 			take_read(t, what, p, next);
 		break;
 	case IN:
-		if (!early)
-			add_buffer(t, p, next);
-		break;
 	case IN_IOV:
-		if (!early)
-			add_iovec(t, p, next, UINT64_MAX);
-		break;
 	case IN_MSG:
-		if (!early)
-			add_msg(t, p, UINT64_MAX);
+	case IN_MMSG:
+		if (!call->early)
+			take_in(kernel_reads(t) ? t : &asking, what);
 		break;
 	case OUT:
-		if (result >= 0)
-			add_buffer(t, p, bytes);
-		break;
 	case OUT_IOV:
-		add_iovec(t, p, next, bytes);
-		break;
 	case OUT_MSG:
-		add_msg(t, p, bytes);
+	case OUT_MMSG:
+		take_out(kernel_writes(call) ? t : &asking, what, result);
 		break;
 	case OUT_ADDR:
 		if (result >= 0)
@@ -305,14 +388,6 @@ void shim_trace_take_after(const struct shim_taking *t,
 		if (result >= 0)
 			add_plain(t, SHIM_TRACE_NUMBER, p, what == LENGTH ?
 				  sizeof(socklen_t) : sizeof(off_t));
-		break;
-	case IN_MMSG:
-		if (!early)
-			add_mmsg(t, p, next);
-		break;
-	case OUT_MMSG:
-		if (result > 0)
-			add_mmsg(t, p, bytes);
 		break;
 	case PAIR:
 		if (!result)
