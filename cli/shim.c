@@ -8,6 +8,7 @@
  *   run.c stat.c doctor.c one command each; probe.c is a hidden one, which makes
  *                         the calls (probe_calls.c) that doctor reports on
  *   launch.c              where the library is, its variables, LD_PRELOAD, exec
+ *   child.c               a program as a child: signals, status
  *   program.c elf.c       can the library work in this program?
  *   counters.c attach.c   a table of counters from a file, from a process
  *   show.c output.c       the table as text, JSON, OpenMetrics; where it goes

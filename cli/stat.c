@@ -3,22 +3,19 @@
  * shim stat: the counters of a program that is run for it, of a process that is
  * running, or of a file.
  *
- * The program is a child here, because there is a table to print when it ends;
- * signals that are meant for it are handed on, and its end becomes ours.
+ * The program is a child here, because there is a table to print when it ends.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "attach.h"
+#include "child.h"
 #include "counters.h"
 #include "launch.h"
 #include "output.h"
@@ -63,110 +60,16 @@ struct request {
 	char **argv; /* the program */
 };
 
-/* Signals that others send to a command to make it do something. */
-static const int handed_on[] = {
-	SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH,
-};
-
-#define HANDED_ON (sizeof(handed_on) / sizeof(handed_on[0]))
-
-static volatile pid_t child;
-
-/*
- * What the terminal sends it sends to all; what kill(1) sends, to us alone, and so
- * does a timer that was set before.
- */
-static void hand_on(int sig, siginfo_t *info, void *context)
-{
-	(void)context;
-	if (info->si_code <= 0 || sig == SIGALRM)
-		kill(child, sig);
-}
-
-static void catch_signals(void)
-{
-	struct sigaction act = { .sa_sigaction = hand_on }, was;
-	size_t i;
-
-	act.sa_flags = SA_SIGINFO | SA_RESTART;
-	for (i = 0; i < HANDED_ON; i++) {
-		if (!sigaction(handed_on[i], NULL, &was) &&
-		    was.sa_handler != SIG_IGN)
-			sigaction(handed_on[i], &act, NULL);
-	}
-}
-
-/*
- * In the child.  The status of a failed exec goes through the pipe as well: then
- * there is nothing to show.
- */
-static void execute(struct request *r, const sigset_t *mask,
-		    const struct sigaction *chld, int tell)
-{
-	unsigned char status;
-
-	sigaction(SIGCHLD, chld, NULL);
-	sigprocmask(SIG_SETMASK, mask, NULL);
-	status = (unsigned char)launch_exec(r->argv);
-	if (write(tell, &status, 1) < 0)
-		status = EXIT_NOT_EXEC;
-	_exit(status);
-}
-
 /* Run the program; 0 and its end in @status, or our own status. */
 static int run_program(struct request *r, int *status)
 {
-	struct sigaction dfl = { .sa_handler = SIG_DFL }, chld;
-	sigset_t all, mask;
-	unsigned char failed = 0;
-	int tell[2];
+	struct child child;
+	int ret = child_start(&child, r->argv, NULL, NULL);
 
-	if (pipe2(tell, O_CLOEXEC)) {
-		say("pipe: %s", strerror(errno));
-		return EXIT_CANNOT_RUN;
-	}
-	/* An ignored SIGCHLD would lose the status. */
-	sigaction(SIGCHLD, &dfl, &chld);
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &mask);
-	child = fork();
-	if (child < 0) {
-		say("fork: %s", strerror(errno));
-		return EXIT_CANNOT_RUN;
-	}
-	if (!child)
-		execute(r, &mask, &chld, tell[1]);
-	catch_signals();
-	/* Blocked ones would wait here, and never reach the program. */
-	sigemptyset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	close(tell[1]);
-	while (waitpid(child, status, 0) < 0 && errno == EINTR)
-		;
-	if (read(tell[0], &failed, 1) < 0)
-		failed = 0;
-	close(tell[0]);
-	return failed;
-}
-
-/* End as the program did, but without a second core file. */
-static int end_as(int status)
-{
-	struct rlimit none = { 0, 0 };
-	sigset_t one;
-	int sig;
-
-	if (!WIFSIGNALED(status))
-		return WEXITSTATUS(status);
-	sig = WTERMSIG(status);
-	setrlimit(RLIMIT_CORE, &none);
-	signal(sig, SIG_DFL);
-	sigemptyset(&one);
-	sigaddset(&one, sig);
-	sigprocmask(SIG_UNBLOCK, &one, NULL);
-	fflush(NULL);
-	raise(sig);
-	return 128 + sig;
+	if (ret)
+		return ret;
+	child_wait(&child, status, 0);
+	return child_failed(&child);
 }
 
 /* 0, or -1 after a message. */
@@ -238,7 +141,7 @@ static int stat_program(struct request *r)
 	ret = run_and_show(r, stats, fd, &status);
 	close(fd);
 	/* What the program has to say is more than our troubles. */
-	return ret && !status ? ret : end_as(status);
+	return ret && !status ? ret : child_end_as(status);
 }
 
 static int show_found(const struct request *r, struct counters *c)
