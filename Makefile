@@ -42,6 +42,7 @@ LIB_SRC := $(CORE_SRC) $(sort $(wildcard interpose/*.c interpose/*.S))
 LIB_OBJ := $(patsubst %,$(BUILD)/%.o,$(LIB_SRC))
 PROGRAMS := $(patsubst tests/programs/%,$(BUILD)/programs/%,$(basename $(sort $(wildcard tests/programs/*.c tests/programs/*.cpp))))
 PRELOADS := $(patsubst tests/preload/%.c,$(BUILD)/preload/%.so,$(sort $(wildcard tests/preload/*.c)))
+TRACED := $(patsubst tests/trace/%.c,$(BUILD)/trace/%,$(sort $(wildcard tests/trace/*.c)))
 UNITS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 CLI_UNITS := $(patsubst tests/unit/cli/%.c,$(BUILD)/unit/cli/%,$(sort $(wildcard tests/unit/cli/test_*.c)))
 UNIT_SRC := $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c))
@@ -102,6 +103,14 @@ $(BUILD)/programs/%: tests/programs/%.cpp $(wildcard tests/programs/*.h)
 	$(Q)$(CXX) $(CFLAGS) -std=gnu++20 -fnon-call-exceptions -Wall -Wextra -Werror \
 		-Wno-missing-field-initializers -pthread -o $@ $<
 
+# Programs to be traced.  Their calls are wrong on purpose, and the writer does
+# without the library: static.
+$(BUILD)/trace/%: tests/trace/%.c format/trace.h
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -Wno-unused-result -Wno-nonnull -D_GNU_SOURCE \
+		-pthread $(if $(findstring writer,$*),-static) -o $@ $<
+
 # Libraries that tests preload beside ours, or dlopen.
 $(BUILD)/preload/%.so: tests/preload/%.c
 	@mkdir -p $(@D)
@@ -111,7 +120,7 @@ $(BUILD)/preload/%.so: tests/preload/%.c
 .PHONY: programs demo check check-unit check-asan check-tsan stress lint bench \
 	install uninstall clean
 
-programs: $(PROGRAMS) $(PRELOADS) $(BUILD)/deny_uring ## build the differential test programs
+programs: $(PROGRAMS) $(PRELOADS) $(TRACED) $(BUILD)/deny_uring ## build the differential test programs
 
 # Denies io_uring to a program and its children.  Static, so that the library is
 # not preloaded into this one.
@@ -204,17 +213,19 @@ lint: ## compile with gcc and clang -Werror, clang-tidy, cppcheck, shellcheck
 
 install: build ## install below DESTDIR/PREFIX
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(COMPDIR) \
-		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7
+		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
 	install -m 755 $(BUILD)/shim $(DESTDIR)$(BINDIR)/shim
 	install -m 755 $(BUILD)/libshim.so $(DESTDIR)$(LIBDIR)/libshim.so
 	install -m 644 README.md NEWS.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
 	install -m 644 docs/man/shim.1 $(DESTDIR)$(MANDIR)/man1/shim.1
+	install -m 644 docs/man/shim-trace.5 $(DESTDIR)$(MANDIR)/man5/shim-trace.5
 	install -m 644 docs/man/libshim.7 $(DESTDIR)$(MANDIR)/man7/libshim.7
 	install -m 644 cli/completion.bash $(DESTDIR)$(COMPDIR)/shim
 
 uninstall: ## remove what install has put there
 	rm -f $(DESTDIR)$(BINDIR)/shim $(DESTDIR)$(LIBDIR)/libshim.so $(DESTDIR)$(COMPDIR)/shim \
-		$(DESTDIR)$(MANDIR)/man1/shim.1 $(DESTDIR)$(MANDIR)/man7/libshim.7
+		$(DESTDIR)$(MANDIR)/man1/shim.1 $(DESTDIR)$(MANDIR)/man5/shim-trace.5 \
+		$(DESTDIR)$(MANDIR)/man7/libshim.7
 	rm -rf $(DESTDIR)$(DOCDIR)
 	-rmdir $(DESTDIR)$(LIBDIR)
 

@@ -13,6 +13,8 @@ _shim_values() {
 	--wait=*) COMPREPLY=($(compgen -W 'native ring' -- "${1#*=}")) ;;
 	--patch=*) COMPREPLY=($(compgen -W 'auto off' -- "${1#*=}")) ;;
 	--stats=* | --output=* | --html=* | --read=* | --expected=*) COMPREPLY=($(compgen -f -- "${1#*=}")) ;;
+	--status=*) COMPREPLY=($(compgen -W 'successful failed unfinished' -- "${1#*=}")) ;;
+	--trace=*) COMPREPLY=($(compgen -W 'all %file %desc %network' -- "${1#*=}")) ;;
 	*) return 1 ;;
 	esac
 }
@@ -26,7 +28,8 @@ _shim_program() {
 			echo $((i + 1))
 			return
 			;;
-		-o | -p | -r | -n) ((i++)) ;;
+		-r) [[ ${COMP_WORDS[1]} == trace ]] || ((i++)) ;;
+		-o | -p | -n | -e | -s | -a | -S | -U) ((i++)) ;;
 		= | -*) ;;
 		*)
 			# "--mode=ring" comes as three words.
@@ -44,15 +47,16 @@ _shim() {
 	COMPREPLY=()
 
 	if ((COMP_CWORD == 1)); then
-		COMPREPLY=($(compgen -W 'run stat trial compare report doctor help --help --version' -- "$cur"))
+		COMPREPLY=($(compgen -W 'run trace stat trial compare report doctor help --help --version' -- "$cur"))
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	help)
-		COMPREPLY=($(compgen -W 'run stat trial compare report doctor' -- "$cur"))
+		COMPREPLY=($(compgen -W 'run trace stat trial compare report doctor' -- "$cur"))
 		return
 		;;
 	run) launch+=' --stats --stats=' ;;
+	trace) launch+=' --json --read= --output= --trace= --status= --follow-forks --string-limit= --columns= --decode-fds --summary-only --summary --summary-sort-by= --summary-columns= --successful-only --failed-only' ;;
 	stat) launch+=' --json --openmetrics --output= --pid= --read=' ;;
 	trial) launch='--cold --warm --both --rounds= --modes= --margin= --timeout= --prepare= --json --html= --output= --wait= --patch= --no-follow --quiet --help' ;;
 	compare) launch='--calls= --strict --expected= --json --quiet --output= --help' ;;

@@ -14,8 +14,9 @@
  *   show.c output.c       the table as text, JSON, OpenMetrics; where it goes
  *   kernel.c              does the kernel give a ring, and why not
  *   reasons.c             the words for native calls, explained
- *   trial.c               measures; it has a map of its own files
- *   compare.c             compares two traces; it has a map of its own files
+ *   trace.c               the calls as they happen; it has a map of its own files
+ *   trial.c               measures; the same
+ *   compare.c             compares two traces; the same
  *   report.c              a trace as a page; the same; html.c makes pages
  */
 #include "shim.h"
@@ -29,6 +30,7 @@
 /* The order is that of the list of commands. */
 static const struct command *const commands[] = {
 	&shim_run,
+	&shim_trace,
 	&shim_stat,
 	&shim_trial,
 	&shim_compare,

@@ -25,8 +25,8 @@ struct command {
 	int (*main)(int argc, char **argv);
 };
 
-extern const struct command shim_run, shim_stat, shim_trial, shim_compare,
-	shim_report, shim_doctor, shim_probe;
+extern const struct command shim_run, shim_trace, shim_stat, shim_trial,
+	shim_compare, shim_report, shim_doctor, shim_probe;
 
 /* A line on stderr that begins with "shim: ". */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));

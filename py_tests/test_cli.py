@@ -17,7 +17,7 @@ from shimtest import TOP, Harness, Side, Stats, need
 __all__ = ["known", "library", "shim", "shim_path", "user"]
 pytestmark = pytest.mark.variants("ring")
 
-COMMANDS = ("run", "stat", "compare", "doctor")
+COMMANDS = ("run", "trace", "stat", "compare", "doctor")
 
 
 # shim run
@@ -238,7 +238,7 @@ def test_documentation_is_complete(shim: Shim) -> None:
         assert f".It Ev {name}" in libshim, name
 
 
-@pytest.mark.parametrize("page", ["shim.1", "libshim.7"])
+@pytest.mark.parametrize("page", ["shim.1", "shim-trace.5", "libshim.7"])
 def test_man_pages(page: str) -> None:
     need("man")
     argv = ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", str(TOP / "docs" / "man" / page)]

@@ -105,7 +105,7 @@ def check_contents(harness: Harness, deb: Path) -> int:
     names = {member.name.removeprefix("./") for member in members}
     doc, man = "usr/share/doc/libshim/", "usr/share/man/"
     assert {doc + "copyright", doc + "changelog.gz"} <= names
-    assert {man + "man1/shim.1.gz", man + "man7/libshim.7.gz"} <= names
+    assert {man + "man1/shim.1.gz", man + "man5/shim-trace.5.gz", man + "man7/libshim.7.gz"} <= names
     assert PROGRAMS | OTHERS <= names
     for member in members:
         name = member.name.removeprefix("./")

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The loop that reads a recording while it is written; see trace_run.h.
+ *
+ * A second thread moves the beat: the first may have to wait for whoever reads the
+ * trace, and then the program has to wait, but must not take us for dead.
+ */
+#include "trace_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "fd_paths.h"
+#include "shim.h"
+
+#define MS 1000000ULL
+#define BEAT_NS (20 * MS)
+#define SLEEP_LEAST (100 * 1000ULL)
+#define SLEEP_MOST (4 * MS)
+#define BATCH 4096
+
+void trace_defaults(struct trace_options *o)
+{
+	*o = (struct trace_options){
+		.string_max = 32, .column = 40, .status = TRACE_ANY,
+	};
+}
+
+static void *beat(void *arg)
+{
+	struct shim_trace_header *h = arg;
+	const struct timespec ts = { 0, (long)BEAT_NS };
+
+	for (;;) {
+		__atomic_add_fetch(&h->beat, 1, __ATOMIC_RELAXED);
+		nanosleep(&ts, NULL);
+	}
+	return NULL;
+}
+
+/* Signals are for the first thread. */
+static int start_beat(struct recording *r, pthread_t *thread)
+{
+	sigset_t all, mask;
+	int ret;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &mask);
+	ret = pthread_create(thread, NULL, beat, recording_header(r));
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	return -ret;
+}
+
+static void stop_beat(pthread_t thread)
+{
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
+}
+
+static int make(const struct trace_options *o, struct recording **r, int *fd)
+{
+	struct recording_setup setup = { .string_max = o->string_max };
+	int ret;
+
+	memcpy(setup.numbers, o->numbers, sizeof(setup.numbers));
+	if (o->follow)
+		setup.flags |= SHIM_TRACE_FOLLOW;
+	if (o->paths)
+		setup.flags |= SHIM_TRACE_FDS;
+	if (o->stamp != STAMP_NONE || o->relative || o->durations ||
+	    o->format != TRACE_TEXT)
+		setup.flags |= SHIM_TRACE_TIMES;
+	ret = recording_make(r, &setup, fd);
+	if (ret)
+		say("memory for the trace: %s", strerror(-ret));
+	return ret;
+}
+
+/* Where the library finds it: the descriptor stays open, and is ours alone. */
+static int set_variable(int fd)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)getpid(), fd);
+	return setenv("SHIM_TRACE", name, 1) ? -errno : 0;
+}
+
+struct before {
+	const struct trace_program *program;
+	struct recording *recording;
+};
+
+/* In the child, which is the thread to be traced. */
+static int before_exec(void *arg)
+{
+	const struct before *b = arg;
+
+	recording_header(b->recording)->root = (uint32_t)getpid();
+	return b->program->prepare ? b->program->prepare(b->program->arg) : 0;
+}
+
+/* A descriptor for each process: as many as we may. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int add_root(struct tracer *t, pid_t pid)
+{
+	struct process *p = process_add(&t->tracees, (uint32_t)pid);
+
+	if (!p || !tracee_add(&t->tracees, p, (uint32_t)pid))
+		return -ENOMEM;
+	p->ours = true;
+	if (t->options->format == TRACE_JSON)
+		p->paths = fd_paths_new();
+	return 0;
+}
+
+/* Until the last process that is traced has gone. */
+static void collect(struct tracer *t)
+{
+	uint64_t sleep = 0;
+
+	while (t->tracees.processes) {
+		if (tracer_drain(t, BATCH) >= BATCH) {
+			sleep = 0;
+			continue;
+		}
+		tracer_look(t, 0);
+		if (tracer_drain(t, BATCH)) {
+			sleep = 0;
+			continue;
+		}
+		sink_flush(&t->sink);
+		sleep = sleep ? sleep * 2 : SLEEP_LEAST;
+		if (sleep > SLEEP_MOST)
+			sleep = SLEEP_MOST;
+		tracer_look(t, sleep);
+	}
+}
+
+static void warn_of_nothing(const struct trace_program *p,
+			    const struct tracer *t)
+{
+	if (!t->records && !p->launch->quiet)
+		say("%s: nothing was recorded: the library was not loaded",
+		    p->argv[0]);
+}
+
+static int watch(struct tracer *t, pid_t pid)
+{
+	pthread_t thread;
+	int ret = start_beat(t->recording, &thread);
+
+	if (ret)
+		return ret;
+	ret = add_root(t, pid);
+	if (!ret)
+		collect(t);
+	stop_beat(thread);
+	return ret;
+}
+
+static int run(struct trace_program *p, struct tracer *t)
+{
+	struct before before = { p, t->recording };
+	struct child child;
+	int ret = child_start(&child, p->argv, before_exec, &before);
+
+	if (ret)
+		return ret;
+	/* From here on an output that nobody reads is no reason to die. */
+	signal(SIGPIPE, SIG_IGN);
+	raise_limit();
+	t->live = true;
+	ret = watch(t, child.pid);
+	if (ret)
+		say("%s: the program is not traced", strerror(-ret));
+	__atomic_or_fetch(&recording_header(t->recording)->flags,
+			  SHIM_TRACE_GONE, __ATOMIC_RELEASE);
+	/* Its end may be known by now, and not to be asked for twice. */
+	if (t->root_known)
+		p->status = t->root_status;
+	else
+		child_wait(&child, &p->status, 0);
+	return child_failed(&child);
+}
+
+static int prepare(const struct trace_program *p, int fd)
+{
+	int ret = set_variable(fd);
+
+	if (ret) {
+		say("environment: %s", strerror(-ret));
+		return EXIT_CANNOT_RUN;
+	}
+	return launch_prepare(p->launch, p->argv[0], NULL);
+}
+
+int trace_program(struct trace_program *p)
+{
+	struct recording *recording;
+	struct tracer t;
+	int ret, fd;
+
+	if (make(p->options, &recording, &fd))
+		return EXIT_CANNOT_RUN;
+	ret = prepare(p, fd);
+	if (!ret)
+		ret = tracer_begin(&t, p->options, recording);
+	if (!ret) {
+		ret = run(p, &t);
+		p->incomplete = tracer_end(&t) != 0;
+		if (!ret)
+			warn_of_nothing(p, &t);
+	}
+	close(fd);
+	recording_free(recording);
+	return ret;
+}
+
+/* A recording that is over. */
+
+static int show(const struct trace_options *o, struct recording *recording)
+{
+	struct tracer t;
+	int ret = tracer_begin(&t, o, recording);
+
+	if (ret)
+		return ret;
+	if (recording_header(recording)->flags & SHIM_TRACE_WAIT)
+		say("this recording has, or had, a reader: not all is in it");
+	return tracer_end(&t) ? EXIT_TROUBLE : 0;
+}
+
+int trace_recording(const struct trace_options *o, const char *file)
+{
+	struct recording *recording;
+	int ret, fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0) {
+		say("%s: %s", file, strerror(errno));
+		return EXIT_TROUBLE;
+	}
+	ret = recording_open(&recording, fd);
+	close(fd);
+	if (ret) {
+		say("%s: %s", file, ret == -EBADMSG ? "no recording of calls" :
+		    strerror(-ret));
+		return EXIT_TROUBLE;
+	}
+	ret = show(o, recording);
+	recording_free(recording);
+	return ret;
+}
