@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import statistics
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,8 @@ def modes(facts: dict[str, Any], phase: int = 0) -> dict[str, Any]:
 def test_computing_gains_nothing(shim: Shim) -> None:
     need("gawk")
     script = "BEGIN { for (i = 0; i < 2000000; i++) x += i; print x }"
-    outcome = shim("trial", "--json", "-n", 8, "--modes=ring,off", "--", "gawk", script)
-    for name in ("ring", "off"):
+    outcome = shim("trial", "--json", "-n", 8, "--", "gawk", script)
+    for name in ("ring", "auto"):
         one = modes(report(outcome))[name]
         assert one["verdict"] in GAINLESS, one["sentence"]
 
@@ -53,8 +54,10 @@ def test_a_hot_program_gains_nothing(shim: Shim, harness: Harness) -> None:
     tree = harness.fresh_dir()
     for i in range(200):
         (tree / str(i)).write_text("x\n" * 1000)
-    facts = report(shim("trial", "--json", "-n", 8, RING, "grep", "-rc", "y", str(tree), cwd=tree))
-    assert modes(facts)["ring"]["verdict"] != "faster", modes(facts)["ring"]["sentence"]
+    facts = report(shim("trial", "--json", "-n", 8, "grep", "-rc", "y", str(tree), cwd=tree))
+    for name in ("ring", "auto"):
+        one = modes(facts)[name]
+        assert one["verdict"] != "faster", one["sentence"]
 
 
 def test_a_slower_mode_is_found(shim: Shim) -> None:
@@ -238,6 +241,20 @@ def test_a_stopped_trial_leaves_nothing(harness: Harness, shim_path: Path) -> No
         assert status_text(process.wait(timeout=20)) == "killed by SIGTERM"
     assert not members_of_session(process.pid)
     assert [path.name for path in where.iterdir()] == ["up"]
+
+
+def test_progress_on_a_terminal(harness: Harness, shim_path: Path) -> None:
+    ours, theirs = os.openpty()
+    argv = [str(shim_path), "trial", "-n", "1", RING, "--", "true"]
+    with harness.start(
+        Side.NATIVE, argv, cwd=harness.fresh_dir(), stdout=subprocess.DEVNULL, stderr=theirs
+    ) as process:
+        assert process.wait(timeout=20) == 0
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert "\r\x1b[Kshim trial: ring, warm, round 1 of 1" in shown, shown
+    assert shown.endswith("\r\x1b[K"), shown
 
 
 # The page
