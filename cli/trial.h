@@ -88,7 +88,7 @@ struct trial {
 	struct difference difference;
 	char unsound[128];   /* what is wrong with runs that are alike, or "" */
 	bool over;           /* and so wrong that there is no use in going on */
-	const char *cold_how; /* in words: what was made cold */
+	char cold_how[128];  /* in words: what was made cold */
 	const char *counters_file; /* what the library counts in */
 };
 

@@ -141,7 +141,7 @@ static int put_phase(FILE *to, const struct trial *t, const struct results *rs)
 	unsigned i;
 
 	fprintf(to, "<h2>%s</h2>\n", rs->phase->cold ? "Cold" : "Warm");
-	if (rs->phase->cold && t->cold_how) {
+	if (rs->phase->cold) {
 		text_printf(&text, "Before each run %s.", t->cold_how);
 		put_paragraph(to, "dim", slice_of(&text));
 	}

@@ -112,6 +112,41 @@ static int first_run(const struct rounds *r)
 	return 0;
 }
 
+/* A run that shows which files the program opens, for cold_drop(). */
+static int watch_files(const struct rounds *r)
+{
+	struct trial *t = r->trial;
+	struct setting setting = t->setting;
+	char text[128];
+	struct run run;
+	int ret;
+
+	setting.argv = cold_command(r->cold);
+	show_progress(r, "which files?");
+	ret = prepare(t);
+	if (!ret)
+		ret = run_once(&setting, t->modes[0].environment, &run);
+	if (ret)
+		return ret;
+	if (run.status != t->first.status) {
+		say("--cold: a run that was to show the files: %s",
+		    trial_status(&run, text, sizeof(text)));
+		ret = EXIT_TROUBLE;
+	}
+	run_release(&run);
+	return ret ? ret : cold_learn(r->cold);
+}
+
+static int begin_cold(struct rounds *r)
+{
+	struct trial *t = r->trial;
+	int ret = cold_begin(&r->cold, t->setting.argv);
+
+	if (!ret && cold_command(r->cold))
+		ret = watch_files(r);
+	return ret;
+}
+
 /* The library writes them whatever becomes of the program; empty: not loaded. */
 static int take_counters(struct phase *phase, unsigned mode, const char *file)
 {
@@ -214,8 +249,11 @@ int trial_perform(struct trial *t)
 	int ret;
 
 	ret = first_run(&r);
-	if (!ret && t->phases[0].cold)
-		ret = cold_begin(&r.cold, t);
+	if (!ret && t->phases[0].cold && !t->over)
+		ret = begin_cold(&r);
+	if (!ret && r.cold)
+		snprintf(t->cold_how, sizeof(t->cold_how), "%s",
+			 cold_how(r.cold));
 	for (i = 0; i < t->phases_number && !ret && !t->over; i++)
 		ret = perform_phase(&r, &t->phases[i]);
 	hide_progress(&r);

@@ -92,7 +92,7 @@ static void put_table(FILE *to, const struct trial *t, const struct results *r)
 
 	fprintf(to, "\n%s, %u rounds, medians, %s", r->phase->cold ? "cold" :
 		"warm", r->phase->rounds, unit_name);
-	if (r->phase->cold && t->cold_how)
+	if (r->phase->cold)
 		fprintf(to, "; before each run %s", t->cold_how);
 	fprintf(to, "\n  %-8s %8s  %-17s %6s  %-10.10s %8s %8s %9s %7s %10s\n",
 		"", "time", "middle half", "ratio", "interval", "user",
