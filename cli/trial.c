@@ -319,7 +319,6 @@ static int try_program(struct request *r, const char *counters_file)
 	ret = make_environments(t);
 	if (ret)
 		return ret;
-	run_begin();
 	ret = input_open(&r->input);
 	if (ret && !run_stopped()) {
 		say("standard input: %s", strerror(-ret));
@@ -407,7 +406,10 @@ static int trial_main(int argc, char **argv)
 	if (!argv[optind])
 		return usage("shim trial", "a program is missing");
 	ret = refuse_program(&r.trial);
-	return ret ? ret : with_outputs(&r);
+	if (ret)
+		return ret;
+	run_begin();
+	return with_outputs(&r);
 }
 
 const struct command shim_trial = {

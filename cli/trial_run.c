@@ -2,9 +2,9 @@
 /*
  * One run of a program; see trial_run.h.
  *
- * The program is the leader of a process group of its own, and what outlives it
- * becomes our child, so that whatever a run has started can be found, counted and
- * ended before the next one begins.
+ * The program has a session of its own: without a terminal, at which it would be
+ * stopped in the background.  What outlives it becomes our child, so that whatever
+ * a run has started can be found, counted and ended before the next one begins.
  */
 #include "trial_run.h"
 
@@ -75,11 +75,27 @@ void run_obey(void)
 	raise(stopped);
 }
 
+/*
+ * No descriptor of ours gets the number of one that was closed.  Writing to it
+ * fails as before.
+ */
+static void open_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 void run_begin(void)
 {
 	struct sigaction act = { .sa_handler = stop }, was;
 	size_t i;
 
+	open_standard();
 	sigprocmask(SIG_SETMASK, NULL, &inherited.mask);
 	for (i = 0; i < sizeof(stopping) / sizeof(stopping[0]); i++) {
 		/* As nohup(1) and the shell have it, for us and for the runs. */
@@ -111,7 +127,7 @@ static void execute(char **argv, char **environment, const int *fds, int tell)
 	unsigned char status;
 	int fd;
 
-	setpgid(0, 0);
+	setsid();
 	for (fd = 0; fd < 3; fd++)
 		dup2(fds[fd], fd);
 	if (inherited.pipe)

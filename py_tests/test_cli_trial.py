@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from clitest import Shim, one_line, shim, shim_path, user
-from shimtest import Harness, Outcome, Side, members_of_session, need, status_text, wait_until
+from shimtest import Harness, Outcome, Side, need, status_text, wait_until
 
 __all__ = ["shim", "shim_path", "user"]
 pytestmark = pytest.mark.variants("ring")
@@ -234,12 +234,12 @@ def test_nothing_is_left_running(shim: Shim, harness: Harness, how: str) -> None
 def test_a_stopped_trial_leaves_nothing(harness: Harness, shim_path: Path) -> None:
     where = harness.fresh_dir()
     argv = [str(shim_path), "trial", "-o", "report", "--html=page", "--", "sh", "-c",
-            "echo up >up; sleep 60"]
+            "echo $$ >up; exec sleep 60"]
     with harness.start(Side.NATIVE, argv, cwd=where, env={"TMPDIR": str(where)}) as process:
-        wait_until((where / "up").exists, "the program runs")
+        wait_until(lambda: bool((where / "up").exists() and (where / "up").read_text()), "a run")
         process.send_signal(signal.SIGTERM)
         assert status_text(process.wait(timeout=20)) == "killed by SIGTERM"
-    assert not members_of_session(process.pid)
+    assert not Path("/proc", (where / "up").read_text().strip()).exists()
     assert [path.name for path in where.iterdir()] == ["up"]
 
 
@@ -255,6 +255,15 @@ def test_progress_on_a_terminal(harness: Harness, shim_path: Path) -> None:
     os.close(ours)
     assert "\r\x1b[Kshim trial: ring, warm, round 1 of 1" in shown, shown
     assert shown.endswith("\r\x1b[K"), shown
+
+
+def test_closed_descriptors(harness: Harness, shim_path: Path) -> None:
+    where = harness.fresh_dir()
+    script = f'{shim_path} trial -o report -n 1 {RING} -- sh -c "echo out; cat; echo err >&2" <&- >&- 2>&-'
+    outcome = harness.run(Side.NATIVE, ["sh", "-c", script], cwd=where)
+    assert outcome.ok and b"not sound" not in (where / "report").read_bytes(), outcome.text()
+    outcome = harness.run(Side.NATIVE, ["sh", "-c", script.replace("-o report", "")], cwd=where)
+    assert outcome.status == "exit 2", outcome.text()
 
 
 # The page
