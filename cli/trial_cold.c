@@ -115,18 +115,18 @@ static size_t unescape(char *s, size_t n)
 	return at;
 }
 
-/* "... = 3</a/name>": the name. */
+/* "... = 3</a/name>": the name, in which there are no such brackets. */
 static int take_line(struct cold *c, char *line)
 {
-	char *end = strrchr(line, '>'), *begin = NULL, *next = line;
+	char *begin = strrchr(line, '<'), *end = strrchr(line, '>'), *digit;
 	long id;
 
-	while ((next = strstr(next, " = ")) != NULL)
-		begin = next += 3;
-	if (!begin || !end)
+	if (!begin || end < begin || begin[1] != '/')
 		return 0;
-	begin += strspn(begin, "0123456789");
-	if (begin[0] != '<' || begin[1] != '/' || end < begin)
+	for (digit = begin; digit > line && digit[-1] >= '0' &&
+	     digit[-1] <= '9'; digit--)
+		;
+	if (digit == begin || digit - line < 3 || memcmp(digit - 3, " = ", 3))
 		return 0;
 	begin++;
 	id = strings_add(&c->files, (struct slice){

@@ -138,6 +138,9 @@ void put_why(struct text *text, const struct results *results)
 		text_puts(text, "; a program that hardly ever waits cannot "
 			  "gain");
 	text_puts(text, "\n");
+	if (results->phase->cold && native->of[MEASURE_READ].median <= 0)
+		text_puts(text, "native: nothing was read from a disk, so "
+			  "these runs were hardly cold\n");
 	for (i = 1; i < results->number; i++)
 		put_mode(text, &results->of[i]);
 }

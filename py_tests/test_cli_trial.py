@@ -165,8 +165,31 @@ def test_cold_runs_read_from_the_disk(shim: Shim, harness: Harness) -> None:
     assert [phase["phase"] for phase in facts["phases"]] == ["cold", "warm"]
     cold, warm = (modes(facts, i)["native"]["bytes_read"]["samples"] for i in (0, 1))
     assert warm[0] < 4 << 20
-    if os.stat(where).st_dev >> 8:  # not on a tmpfs or an overlay, which have no device
+    if on_a_disk(where):
         assert cold[0] >= 4 << 20, facts
+
+
+def on_a_disk(where: Path) -> bool:
+    """A tmpfs and an overlay have no device."""
+    return bool(os.major(os.stat(where).st_dev))
+
+
+def test_cold_runs_of_an_ordinary_user(shim: Shim, harness: Harness, user: list[str]) -> None:
+    """The files that a traced run has opened are dropped, whatever they are called."""
+    where = harness.fresh_dir()
+    where.chmod(0o755)
+    for name in ("data", "a > b\n\\", " = 3<x>", "\u00e9"):
+        (where / name).write_bytes(os.urandom(1 << 20))
+    argv = ["trial", "--cold", "-n", 1, RING, "--", "sh", "-c", "cat ./* | cksum"]
+    outcome = shim(*argv[:1], "--json", *argv[1:], prefix=user, cwd=where)
+    read = modes(report(outcome))["native"]["bytes_read"]["samples"][0]
+    if on_a_disk(where):
+        assert read >= 4 << 20, outcome.text()
+    if os.geteuid() == 0:
+        outcome = shim(*argv, prefix=user, cwd=where)
+        assert b"before each run the contents of the " in outcome.out, outcome.text()
+        assert b"hardly cold" not in outcome.out or not on_a_disk(where), outcome.text()
+        one_line(shim("trial", "--cold", "true", prefix=user, cwd=where), "exit 2", "no file")
 
 
 # Which trials are sound
