@@ -166,11 +166,52 @@ check-tsan: ## unit tests under ThreadSanitizer
 JOBS ?= 4
 PYTEST := $(PYTHON) -m pytest -q -rf -n $(JOBS) py_tests
 check: setup build programs ## build and pass all tests, in three variants
-	$(Q)$(MAKE) --no-print-directory -j2 lint check-unit check-asan check-tsan
+	$(Q)$(MAKE) --no-print-directory -j2 lint check-unit check-asan check-tsan check-fuzz
 	$(Q)$(PYTEST) --variant ring
 	$(Q)$(PYTEST) --variant nopatch
 	$(Q)$(PYTEST) --variant off
 	$(Q)$(PYTEST) --variant denied
+
+# Hostile input to what reads files: libFuzzer makes it, under ASan and UBSan.
+FUZZ_SECONDS ?= 60
+FUZZ := $(patsubst fuzz/fuzz_%.c,%,$(sort $(wildcard fuzz/fuzz_*.c)))
+FUZZ_BUILD := $(BUILD)-fuzz
+FUZZ_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_OBJ := $(patsubst %.c,$(FUZZ_BUILD)/%.o,$(CLI_SRC) fuzz/target.c)
+
+# The command's main() is not needed, and in the way.
+$(FUZZ_BUILD)/%.o: %.c $(wildcard cli/*.h fuzz/*.h format/*.h)
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) -g -O1 $(filter-out -MMD -MP,$(CLI_CFLAGS)) -Wno-missing-prototypes -Dmain=shim_main \
+		$(SANITIZE) -c -o $@ $<
+
+$(FUZZ_BUILD)/%: fuzz/fuzz_%.c $(FUZZ_OBJ) $(FUZZ_MAIN)
+	$(say) LINK $@
+	$(Q)$(CC) -g -O1 $(filter-out -MMD -MP,$(CLI_CFLAGS)) $(SANITIZE) $(FUZZ_LINK) -o $@ $(filter %.c %.o,$^) $(CLI_LIBS)
+
+fuzz-targets: $(addprefix $(FUZZ_BUILD)/,$(FUZZ))
+
+fuzz: ## fuzz what reads files, FUZZ_SECONDS=60 for each target
+	$(Q)$(MAKE) --no-print-directory CC=clang SANITIZE='$(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link' \
+		FUZZ_LINK=-fsanitize=fuzzer fuzz-targets
+	$(Q)for t in $(FUZZ); do \
+		echo "fuzz: $$t, $(FUZZ_SECONDS) s"; mkdir -p $(FUZZ_BUILD)/corpus/$$t; \
+		$(FUZZ_BUILD)/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=16384 \
+			-close_fd_mask=3 -print_final_stats=1 -artifact_prefix=$(FUZZ_BUILD)/found-$$t- \
+			$(FUZZ_BUILD)/corpus/$$t fuzz/seeds/$$t >$(FUZZ_BUILD)/$$t.log 2>&1 || \
+			{ tail -n 40 $(FUZZ_BUILD)/$$t.log; exit 1; }; \
+		grep -E '^stat::(number|new|average)|^Done' $(FUZZ_BUILD)/$$t.log; \
+	done
+
+check-fuzz: ## what the fuzzers begin with, and what they have found, once
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)-replay SANITIZE='$(FUZZ_SANITIZE)' FUZZ_MAIN=fuzz/replay.c fuzz-targets
+	$(Q)for t in $(FUZZ); do \
+		timeout 300 $(BUILD)-replay-fuzz/$$t fuzz/seeds/$$t/* >$(BUILD)-replay-fuzz/$$t.log 2>&1 || \
+			{ tail -n 40 $(BUILD)-replay-fuzz/$$t.log; exit 1; }; \
+		echo "$$t: $$(ls fuzz/seeds/$$t | wc -l) files"; \
+	done
+.PHONY: fuzz fuzz-targets check-fuzz
 
 stress: build programs ## minutes of threads, signals, jumps, cancels and forks
 	$(Q)for seed in 1 2 3 4 5 6; do for wait in native ring; do \
@@ -208,7 +249,7 @@ lint: ## compile with gcc and clang -Werror, clang-tidy, cppcheck, shellcheck
 	$(Q)clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $(LINT_C) -- $(filter-out -MMD -MP -Werror,$(SHIM_CFLAGS)) 2>/dev/null
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability --suppress=unknownMacro:*calls.def -D__x86_64__ -DSHIM_VERSION='""' -I. -Isrc -Iinterpose $(LINT_C)
 	$(Q)clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $(CLI_SRC) -- $(filter-out -MMD -MP -Werror,$(CLI_CFLAGS)) 2>/dev/null
-	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability -D__x86_64__ -DSHIM_VERSION='""' -DSHIM_LIBDIR='""' $(CLI_SRC)
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability -D__x86_64__ -DSHIM_VERSION='""' -DSHIM_LIBDIR='""' $(CLI_SRC) $(wildcard fuzz/*.c)
 	$(Q)shellcheck .ci/run .ci/setup tests/*.sh cli/completion.bash
 
 install: build ## install below DESTDIR/PREFIX
@@ -248,6 +289,7 @@ deb: ## build build/libshim_VERSION_amd64.deb
 .PHONY: deb
 
 clean: ## remove everything that was built
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-fuzz \
+		$(BUILD)-replay-fuzz
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -62,14 +62,12 @@ static int pair_threads(struct comparison *c)
 static int texts_of(const struct comparison *c, int side, uint32_t thread,
 		    uint32_t **texts, size_t *number)
 {
-	const struct stream *stream;
+	const struct stream none = { .number = 0 }, *stream = &none;
 	size_t i;
 
+	if (thread != NO_THREAD)
+		stream = &c->side[side].streams[thread];
 	*number = 0;
-	*texts = NULL;
-	if (thread == NO_THREAD)
-		return 0;
-	stream = &c->side[side].streams[thread];
 	*texts = calloc(stream->number + 1, sizeof(**texts));
 	if (!*texts)
 		return -ENOMEM;

@@ -170,6 +170,8 @@ int rename_thread(struct sums *sums, long pid, long new_pid);
 /* @thread turns out to be one of @parent's process. */
 int join_thread(struct sums *sums, uint32_t thread, uint32_t parent);
 
+/* The trace goes on at least until @time; -1: not told. */
+void note_time(struct sums *sums, int64_t time);
 int64_t add_times(int64_t a, int64_t b);
 
 /*

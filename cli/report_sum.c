@@ -310,6 +310,18 @@ static void widen(struct sums *sums)
 	sums->shift++;
 }
 
+void note_time(struct sums *sums, int64_t time)
+{
+	if (time < 0)
+		return;
+	if (sums->begin < 0)
+		sums->begin = sums->end = time;
+	if (time > sums->end)
+		sums->end = time;
+	while ((sums->end - sums->begin) >> sums->shift >= BINS)
+		widen(sums);
+}
+
 static int time_line(struct sums *sums, struct thread_sum *thread)
 {
 	if (thread->bins || sums->timed >= MOST_TIMED)
@@ -343,16 +355,10 @@ static int add_to_line(struct sums *sums, const struct seen *c,
 		       const int64_t *parts, struct thread_sum *thread)
 {
 	static const int order[] = { WAY_RING, WAY_UNKNOWN, WAY_NATIVE, WAY_WAIT };
-	int64_t from = c->time - sums->begin, end;
+	int64_t from = c->time < sums->begin ? 0 : c->time - sums->begin;
+	int ret = time_line(sums, thread);
 	size_t i;
-	int ret;
 
-	if (from < 0)
-		from = 0;
-	end = add_times(from, at_most(c->duration, MOST_TIME));
-	while (end >> sums->shift >= BINS)
-		widen(sums);
-	ret = time_line(sums, thread);
 	if (ret || !thread->bins)
 		return ret;
 	thread->bins[from >> sums->shift].calls++;
@@ -404,7 +410,7 @@ static void add_to_thread(struct sums *sums, const struct seen *c,
 	program->wait = add_times(program->wait, parts[WAY_WAIT]);
 }
 
-static void note_times(struct sums *sums, const struct seen *c,
+static void note_call(struct sums *sums, const struct seen *c,
 		       struct thread_sum *thread)
 {
 	int64_t end;
@@ -416,10 +422,8 @@ static void note_times(struct sums *sums, const struct seen *c,
 	if (c->time < 0)
 		return;
 	end = add_times(c->time, at_most(c->duration, MOST_TIME));
-	if (sums->begin < 0)
-		sums->begin = sums->end = c->time;
-	if (end > sums->end)
-		sums->end = end;
+	note_time(sums, c->time);
+	note_time(sums, end);
 	if (thread->begin < 0)
 		thread->begin = c->time;
 	if (end > thread->end)
@@ -460,7 +464,7 @@ int sum_call(struct sums *sums, const struct seen *c)
 		return ret;
 	process = &sums->process[sums->thread[thread].process];
 	sums->number++;
-	note_times(sums, c, &sums->thread[thread]);
+	note_call(sums, c, &sums->thread[thread]);
 	ret = find_thing(sums, process, c, &thing);
 	if (!ret)
 		ret = add_all(sums, c, thread, thing);

@@ -180,16 +180,6 @@ static void begin_process(struct process_sum *process, int64_t time)
 		process->begin = time;
 }
 
-static void follow_time(struct sums *sums, int64_t time)
-{
-	if (time < 0)
-		return;
-	if (sums->begin < 0)
-		sums->begin = sums->end = time;
-	if (time > sums->end)
-		sums->end = time;
-}
-
 static struct slice base_name(struct slice s)
 {
 	const char *slash = s.n ? memrchr(s.s, '/', s.n) : NULL;
@@ -219,7 +209,7 @@ int sum_start(struct sums *sums, long pid, long tid, int64_t time,
 	process->programs++;
 	sums->program[process->program].starts++;
 	begin_process(process, time);
-	follow_time(sums, time);
+	note_time(sums, time);
 	return 0;
 }
 
@@ -255,7 +245,7 @@ int sum_fork(struct sums *sums, long pid, long parent, int64_t time)
 	process = &sums->process[sums->thread[thread].process];
 	process->parent = parent;
 	begin_process(process, time);
-	follow_time(sums, time);
+	note_time(sums, time);
 	return inherit(process, &sums->process[from]);
 }
 
@@ -278,7 +268,7 @@ int sum_exit(struct sums *sums, long pid, int64_t time, struct slice how)
 
 	if (ret)
 		return ret;
-	follow_time(sums, time);
+	note_time(sums, time);
 	/* strace tells of threads as well. */
 	process = &sums->process[sums->thread[number].process];
 	if (number < MOST_THREADS - 1)
