@@ -70,6 +70,7 @@ struct thing {
 	enum thing_kind kind;
 	uint64_t calls, errors, in, out;
 	int64_t time, wait;
+	long owner; /* of a pipe: who has made it */
 };
 
 /* Calls of one name that waited for one thing. */
@@ -146,6 +147,7 @@ struct sums {
 	int64_t begin, end; /* -1: the trace has no times */
 	unsigned shift;     /* a bin is 2^shift ns */
 	bool durations, routes, others;
+	bool ordered; /* a call that makes a process comes before what that does */
 	uint64_t number, lost;
 	uint64_t lines, bad, first_bad; /* text that is no call */
 	uint64_t cut;                   /* the last line, if it is not whole */

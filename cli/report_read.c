@@ -150,6 +150,7 @@ static int read_text(struct sums *sums, struct source *s, struct slice line,
 	const char *why;
 	int ret;
 
+	sums->ordered = true;
 	do {
 		why = refused(line);
 		ret = why ? complain(file, s->line, why) :

@@ -136,7 +136,7 @@ int tables_waits(FILE *to, const struct sums *sums)
 		goto out;
 	}
 	html_table(to, sums->routes ?
-		   "Calls that had to wait, by the time that they slept" :
+		   "Calls that had to wait, by the time that they waited" :
 		   "Calls that are made in order to wait; of others it is not "
 		   "known",
 		   "<call|<on|time|<|waits|mean|longest");

@@ -123,8 +123,11 @@ static size_t take_escape(struct slice s, char *out)
 	return 1;
 }
 
-/* What strace has escaped, as it was before. */
-static void put_unescaped(struct text *out, struct slice s)
+/*
+ * What strace has escaped, as it was before.  @octal: only bytes that are no
+ * ASCII, as JSON has them.
+ */
+static void put_unescaped(struct text *out, struct slice s, bool octal)
 {
 	size_t n;
 	char c;
@@ -132,7 +135,8 @@ static void put_unescaped(struct text *out, struct slice s)
 	for (; s.n; s = slice_from(s, n)) {
 		n = 1;
 		c = s.s[0];
-		if (c == '\\' && s.n > 1)
+		if (c == '\\' && s.n > 1 &&
+		    (!octal || (s.s[1] >= '2' && s.s[1] <= '3')))
 			n += take_escape(slice_from(s, 1), &c);
 		text_put(out, &c, 1);
 	}
@@ -144,7 +148,7 @@ static void put_quoted(struct text *out, struct slice quoted)
 
 	if (s.n && s.s[s.n - 1] == '"')
 		s.n--;
-	put_unescaped(out, s);
+	put_unescaped(out, s, false);
 	/* Behind the quotes of what has been cut off. */
 	if (quoted.n > 4 && !memcmp(quoted.s + quoted.n - 4, "\"...", 4))
 		text_puts(out, "...");
@@ -228,12 +232,13 @@ static int thing_of_note(struct sums *sums, struct slice note, uint32_t *thing)
 
 	if (!memchr(note.s, '\\', note.n))
 		return thing_of(sums, note, kind_of(note), thing);
-	put_unescaped(&name, note);
+	put_unescaped(&name, note, !sums->ordered);
 	return thing_of_text(sums, &name, kind_of(note), thing);
 }
 
 /* A descriptor that was there before the trace, or came in a way of its own. */
-static int thing_of_number(struct sums *sums, long fd, uint32_t *thing)
+static int thing_of_number(struct sums *sums, const struct process_sum *process,
+			   long fd, uint32_t *thing)
 {
 	static const char *const standard[] = {
 		"standard input", "standard output", "standard error",
@@ -244,28 +249,66 @@ static int thing_of_number(struct sums *sums, long fd, uint32_t *thing)
 		text_puts(&name, standard[fd]);
 	else
 		text_printf(&name, "descriptor %ld", fd);
+	if (process->program != NONE) {
+		text_puts(&name, " of ");
+		text_put(&name, sums->programs.all[process->program].s.s,
+			 sums->programs.all[process->program].s.n);
+	}
 	return thing_of_text(sums, &name, THING_OTHER, thing);
+}
+
+static int path_argument(struct slice name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (slice_is(name, paths[i].name))
+			return (int)paths[i].at;
+	}
+	return -1;
+}
+
+/* Who is at the other end of a socket; a path from the root on. */
+static bool says_more(const struct thing *known, struct slice told)
+{
+	enum thing_kind kind = kind_of(told);
+
+	return !told.n || (kind == known->kind &&
+		(kind == THING_PEER || (kind == THING_FILE && told.s[0] != '/')));
+}
+
+/*
+ * JSON tells of a child when it does something.  By then its parent may have made
+ * another pipe with the same numbers.
+ */
+static bool is_sure(const struct sums *sums, const struct process_sum *process,
+		    const struct thing *known)
+{
+	return known->kind != THING_PIPE || sums->ordered ||
+		known->owner == process->pid;
 }
 
 static int thing_of_fd(struct sums *sums, const struct process_sum *process,
 		       const struct seen *c, unsigned at, uint32_t *thing)
 {
-	struct slice arg = seen_arg(c, at), told = at ? SLICE("") : c->path;
+	struct slice arg = seen_arg(c, at), told = SLICE("");
 	long fd = fd_in(arg), known;
 
 	if (fd < 0)
 		return 0;
+	/* Of a call with a path, that is what is told. */
+	if (!at && path_argument(c->name) < 0)
+		told = c->path;
 	if (!told.n)
 		told = note_of(arg);
 	known = fdtable_get(process->fds, fd);
-	/* The number of a socket says less than who is at its other end. */
-	if (known >= 0 && (!told.n || (kind_of(told) == THING_PEER &&
-		     sums->thing[known].kind == THING_PEER))) {
+	if (known >= 0 && is_sure(sums, process, &sums->thing[known]) &&
+	    says_more(&sums->thing[known], told)) {
 		*thing = (uint32_t)known;
 		return 0;
 	}
 	return told.n ? thing_of_note(sums, told, thing) :
-		thing_of_number(sums, fd, thing);
+		thing_of_number(sums, process, fd, thing);
 }
 
 /* Below the directory of a descriptor, if it is known. */
@@ -296,17 +339,6 @@ static int thing_of_path(struct sums *sums, const struct process_sum *process,
 		text_puts(&name, "/");
 	put_quoted(&name, path);
 	return thing_of_text(sums, &name, THING_FILE, thing);
-}
-
-static int path_argument(struct slice name)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		if (slice_is(name, paths[i].name))
-			return (int)paths[i].at;
-	}
-	return -1;
 }
 
 int find_thing(struct sums *sums, const struct process_sum *process,
@@ -385,8 +417,10 @@ static int new_pair(struct sums *sums, const struct process_sum *process,
 	text_printf(&name, "%s [%ld, %ld] of %ld", pipe ? "pipe" : "socketpair",
 		    fd[0], fd[1], process->pid);
 	ret = thing_of_text(sums, &name, THING_PIPE, &thing);
-	if (!ret)
-		ret = fdtable_set(process->fds, fd[0], thing);
+	if (ret)
+		return ret;
+	sums->thing[thing].owner = process->pid;
+	ret = fdtable_set(process->fds, fd[0], thing);
 	return ret ? ret : fdtable_set(process->fds, fd[1], thing);
 }
 
@@ -427,8 +461,7 @@ int note_descriptors(struct sums *sums, const struct process_sum *process,
 	if (slice_is(c->name, "connect") || slice_is(c->name, "bind"))
 		return name_socket(process, c, thing);
 	if (kind->effect == EFFECT_CLOSE)
-		return fdtable_set(process->fds, fd_in(seen_arg(c, 0)),
-				   FD_UNKNOWN);
+		return fdtable_set(process->fds, fd_in(seen_arg(c, 0)), FD_UNKNOWN);
 	if (c->failed || c->unfinished || c->result < 0)
 		return 0;
 	switch (kind->effect) {

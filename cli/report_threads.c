@@ -44,9 +44,9 @@ static int new_process(struct sums *sums, long pid, uint32_t *number)
 		.pid = pid, .parent = -1, .program = NONE, .command = NONE, .how = NONE,
 		.begin = -1, .end = -1, .fds = fdtable_new(),
 	};
+	sums->processes++;
 	if (!process->fds)
 		return -ENOMEM;
-	sums->processes++;
 	sums->ids.all[id].value = (long)*number + 1;
 	return 0;
 }
@@ -216,20 +216,15 @@ int sum_start(struct sums *sums, long pid, long tid, int64_t time,
 /* A child begins with what its parent has. */
 static int inherit(struct process_sum *process, const struct process_sum *from)
 {
-	struct fdtable *copy;
-
 	if (process->program == NONE) {
 		process->program = from->program;
 		process->command = from->command;
 	}
 	if (from == process || process->calls)
 		return 0;
-	copy = fdtable_copy(from->fds);
-	if (!copy)
-		return -ENOMEM;
 	fdtable_put(process->fds);
-	process->fds = copy;
-	return 0;
+	process->fds = fdtable_copy(from->fds);
+	return process->fds ? 0 : -ENOMEM;
 }
 
 int sum_fork(struct sums *sums, long pid, long parent, int64_t time)

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from browser import ACTIVE, FAINT, NAMELESS, OVERFLOWING, Browser, check_page
 from clitest import Shim, one_line, shim, shim_path
-from shimtest import Harness, Outcome, Side, need
+from shimtest import Harness, Outcome, Side, Stats, need
 from test_cli_compare import mutate
 
 __all__ = ["shim", "shim_path"]
@@ -183,7 +183,7 @@ def test_what_is_in_the_trace_is_on_the_page(shim: Shim, tmp_path: Path) -> None
     assert waits == [("recvfrom", "10.0.0.1:80", 0.5), ("connect", "10.0.0.1:80", 0.25)]
     files = {row["file"]: row for row in page.rows("file")}
     assert number(files["/etc/one"]["calls"]) == 4 and files["/etc/one"]["read"] == "2.93\xa0KiB"
-    assert files["/etc/none"]["errors"] == "1" and "standard input" in files
+    assert files["/etc/none"]["errors"] == "1" and "standard input of second" in files
     peers = {row["peer"]: row for row in page.rows("peer")}
     assert set(peers) == {"10.0.0.1:80", "pipe:[7]"} and peers["10.0.0.1:80"]["written"] == "1\xa0B"
     errors = page.rows("error", "the first one on")
@@ -453,6 +453,64 @@ def test_mutations(harness: Harness, shim_path: Path, place: Path) -> None:
             assert done.stderr.count(b"\n") == 1 and not done.stdout, (seed, done.stderr[-3000:])
         else:
             Page(done.stdout)
+
+
+SOCKETS = """
+import socket, threading
+server = socket.create_server(("127.0.0.1", 0))
+def serve():
+    peer, _ = server.accept()
+    for _ in range(50):
+        peer.sendall(peer.recv(100))
+    peer.close()
+thread = threading.Thread(target=serve)
+thread.start()
+client = socket.create_connection(server.getsockname())
+for _ in range(50):
+    client.sendall(b"hello")
+    client.recv(100)
+thread.join()
+"""
+REAL = {
+    "pipes": ["sh", "-c", "cat file1 | gzip -1 | wc -c; cat nothing; exit 3"],
+    "sockets": ["/usr/bin/python3", "-S", "-E", "-B", "-c", SOCKETS],
+    "tree": ["sh", "-c", "tar cf x.tar file1 && grep -r hello . >/dev/null; cp file1 file2"],
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_of_a_traced_program(harness: Harness, shim: Shim, shim_path: Path, place: Path, name: str) -> None:
+    """The page agrees with what the library itself has counted in the same run."""
+    stats = harness.temp_name("stats")
+    traced = shim("trace", "-f", "-y", "--json", "-o", "trace", "--", *REAL[name], cwd=place,
+                  env={"SHIM_STATS": str(stats)})  # fmt: skip
+    assert traced.status == ("exit 3" if name == "pipes" else "exit 0"), traced.text()
+    with (place / "trace").open() as trace:
+        done = subprocess.run([shim_path, "report", "-"], stdin=trace, capture_output=True, timeout=20)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    page = Page(done.stdout)
+    counted = Stats.parse(stats.read_text())
+    calls = {row["call"]: row for row in page.rows("call", "on the ring", "errors", "bytes")}
+    reasons = page.rows("reason", "meaning")
+    for call in ("read", "write", "close", "connect", "recvfrom", "sendto"):
+        row = calls.get(call)
+        shown = [number(row[column]) if row else 0 for column in ("on the ring", "native")]
+        native = {r.removeprefix("native:"): n for (c, r), n in counted.counts.items() if c == call and "native:" in r}
+        assert shown == [counted.ring(call), sum(native.values())], (call, counted.text())
+        told = {row["reason"]: m[1] for row in reasons if (m := re.search(rf"\b{call}\xa0([\d\u202f]+)", row["which"]))}
+        assert {reason: number(n) for reason, n in told.items()} == {r: n for r, n in native.items() if n}, call
+    assert not page.notes or not any("lost" in note for note in page.notes)
+    things = {row["file"] for row in page.rows("file")}
+    if name == "sockets":
+        threads = [row["threads"] for row in page.rows("pid", "parent")]
+        assert threads == ["2"] and any("127.0.0.1:" in row["peer"] for row in page.rows("peer"))
+        assert any(row["call"] == "recvfrom" for row in page.rows("call", "on", "waits"))
+    else:
+        assert any(thing.endswith("file1") for thing in things), things
+    if name == "pipes":
+        ends = {row["command"]: row["end"] for row in page.rows("pid", "parent")}
+        assert ends["cat nothing"] == "exited with 1" and "exited with 3" in ends.values(), ends
+        assert sum(row["peer"].startswith("pipe:[") for row in page.rows("peer")) >= 2
 
 
 @pytest.fixture(scope="module")

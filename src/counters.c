@@ -8,7 +8,6 @@
 #include "counters_file.h"
 #include "sys.h"
 #include "thread.h"
-#include "trace.h"
 
 /* Counts of calls made without a block, and of threads that have gone. */
 static _Atomic uint64_t others[SHIM_CALLS][SHIM_COLUMNS];
@@ -16,8 +15,6 @@ static _Atomic uint64_t others[SHIM_CALLS][SHIM_COLUMNS];
 void shim_count_anywhere(struct shim_thread *t, enum shim_call call,
 			 unsigned column, uint64_t n)
 {
-	if (column < SHIM_ROUTES)
-		shim_trace_last.route = (uint16_t)column;
 	if (t)
 		t->counts[call][column] += n;
 	else

@@ -19,6 +19,7 @@
 #include "counters.h"
 #include "counters_file.h"
 #include "submission.h"
+#include "trace.h"
 
 struct shim_thread {
 	atomic_int owner;        /* thread id; 0 free; -1 never again */
@@ -40,6 +41,8 @@ extern volatile int shim_native;
 static inline void shim_count(struct shim_thread *t, enum shim_call call,
 			      unsigned column, uint64_t n)
 {
+	if (column < SHIM_ROUTES)
+		shim_trace_last.route = (uint16_t)column;
 	if (__builtin_expect(t && !shim_counters_file, 1))
 		t->counts[call][column] += n;
 	else
