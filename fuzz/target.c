@@ -72,7 +72,7 @@ int run_command(const struct command *command, const char *const *arguments)
 	int argc = 1, i;
 
 	snprintf(name, sizeof(name), "shim %s", command->name);
-	for (i = 0; arguments[i] && i < MOST_ARGUMENTS; i++) {
+	for (i = 0; i < MOST_ARGUMENTS && arguments[i]; i++) {
 		argv[argc] = strdup(arguments[i]);
 		if (!argv[argc++])
 			finding("no memory");
