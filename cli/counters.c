@@ -224,7 +224,8 @@ const char *counter_reason(const struct counter *counter)
 
 bool counter_is_call(const struct counter *counter)
 {
-	return strcmp(counter->call, "process") != 0;
+	return strcmp(counter->call, "process") != 0 &&
+	       strcmp(counter->call, "prefetch") != 0;
 }
 
 bool counter_is_of(const struct counter *counter, const char *call)
@@ -268,6 +269,13 @@ uint64_t counters_native(const struct counters *c, const char *call)
 uint64_t counters_programs(const struct counters *c, const char *how)
 {
 	const struct counter *counter = find(c, "process", how);
+
+	return counter ? counter->count : 0;
+}
+
+uint64_t counters_prefetch(const struct counters *c, const char *what)
+{
+	const struct counter *counter = find(c, "prefetch", what);
 
 	return counter ? counter->count : 0;
 }

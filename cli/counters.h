@@ -45,7 +45,7 @@ void counters_free(struct counters *counters);
 /* The reason of a column "native:REASON", or NULL. */
 const char *counter_reason(const struct counter *counter);
 
-/* "process" counts programs, not calls. */
+/* "process" counts programs, "prefetch" hints, not calls. */
 bool counter_is_call(const struct counter *counter);
 bool counter_is_of(const struct counter *counter, const char *call);
 
@@ -64,6 +64,9 @@ uint64_t counters_native(const struct counters *counters, const char *call);
 
 /* Programs that were started with libc "patched" or "unpatched". */
 uint64_t counters_programs(const struct counters *counters, const char *how);
+
+/* SHIM_MODE=auto: "hints", "used", "wasted", "bytes". */
+uint64_t counters_prefetch(const struct counters *counters, const char *what);
 
 /* In words, what counters_read() or counters_parse() returned. */
 const char *counters_error(const struct counters *counters, int ret);

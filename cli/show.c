@@ -12,8 +12,10 @@
 
 /* What is counted per call beside its routes. */
 static const char *const columns[] = { "errors", "bytes", "waits" };
+static const char *const prefetch[] = { "hints", "used", "wasted", "bytes" };
 static const char *const rare[] = { "cancels", "abandoned" };
 
+#define PREFETCH (sizeof(prefetch) / sizeof(prefetch[0]))
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 #define RARE (sizeof(rare) / sizeof(rare[0]))
 
@@ -71,6 +73,13 @@ static void show_text(FILE *to, const struct counters *c)
 	fprintf(to, "programs started: %" PRIu64 " with libc patched, %" PRIu64
 		" without\n", counters_programs(c, "patched"),
 		counters_programs(c, "unpatched"));
+	if (counters_prefetch(c, "hints"))
+		fprintf(to, "prefetch: %" PRIu64 " hints, %" PRIu64 " used, %"
+			PRIu64 " wasted, %" PRIu64 " bytes\n",
+			counters_prefetch(c, "hints"),
+			counters_prefetch(c, "used"),
+			counters_prefetch(c, "wasted"),
+			counters_prefetch(c, "bytes"));
 }
 
 static int put_count(json_t *object, const char *key, uint64_t n)
@@ -108,6 +117,16 @@ static json_t *json_reasons(const struct counters *c, const char *call)
 	return object;
 }
 
+static json_t *json_prefetch(const struct counters *c)
+{
+	json_t *object = json_object();
+	size_t i;
+
+	for (i = 0; i < PREFETCH; i++)
+		put_count(object, prefetch[i], counters_prefetch(c, prefetch[i]));
+	return object;
+}
+
 static int show_json(FILE *to, const struct counters *c)
 {
 	json_t *top = json_object(), *calls = json_object();
@@ -119,6 +138,8 @@ static int show_json(FILE *to, const struct counters *c)
 	put_count(programs, "patched", counters_programs(c, "patched"));
 	put_count(programs, "unpatched", counters_programs(c, "unpatched"));
 	json_object_set_new(top, "programs", programs);
+	if (counters_prefetch(c, "hints"))
+		json_object_set_new(top, "prefetch", json_prefetch(c));
 	for (i = 0; i < c->number; i++) {
 		if (!counter_is_call(&c->all[i]) || !counter_begins(c, i))
 			continue;
@@ -179,6 +200,30 @@ static void metrics_column(FILE *to, const struct counters *c,
 	}
 }
 
+static void metrics_prefetch(FILE *to, const struct counters *c)
+{
+	static const struct {
+		const char *what, *name, *unit, *help;
+	} families[PREFETCH] = {
+		{ "hints", "prefetch_hints", NULL,
+		  "Files asked for ahead of the program." },
+		{ "used", "prefetch_used", NULL,
+		  "Of these, files that the program came to." },
+		{ "wasted", "prefetch_wasted", NULL,
+		  "Of these, files that it did not come to." },
+		{ "bytes", "prefetch_bytes", "bytes",
+		  "Bytes of files asked for ahead of the program." },
+	};
+	size_t i;
+
+	for (i = 0; i < PREFETCH; i++) {
+		metrics_head(to, families[i].name, families[i].unit,
+			     families[i].help);
+		fprintf(to, "libshim_%s_total %" PRIu64 "\n", families[i].name,
+			counters_prefetch(c, families[i].what));
+	}
+}
+
 static void show_openmetrics(FILE *to, const struct counters *c)
 {
 	static const struct {
@@ -201,6 +246,8 @@ static void show_openmetrics(FILE *to, const struct counters *c)
 			     families[i].help);
 		metrics_column(to, c, families[i].column, families[i].name);
 	}
+	if (counters_prefetch(c, "hints"))
+		metrics_prefetch(to, c);
 	metrics_head(to, "programs", NULL,
 		     "Programs started, with libc's own functions patched or not.");
 	fprintf(to, "libshim_programs_total{libc=\"patched\"} %" PRIu64 "\n"

@@ -30,6 +30,7 @@
 #include "counters_file.h"
 #include "fdtable.h"
 #include "follow.h"
+#include "hints.h"
 #include "host.h"
 #include "jump.h"
 #include "sys.h"
@@ -43,6 +44,7 @@ static bool report_done;
 static int report_fd = -1;
 static int report_pid;
 static bool patched;
+static char *const *arguments; /* of the program; NULL: not known */
 
 static void say(const char *const *parts)
 {
@@ -208,6 +210,7 @@ static void fork_prepare(void)
 void shim_fork_child(void)
 {
 	shim_threads_fork_child();
+	shim_prefetch_fork_child();
 	report_done = false;
 	if (report_fd >= 0)
 		report_pid = shim_sys_getpid();
@@ -245,6 +248,8 @@ void shim_init(char *const *env)
 	(void)at_quick_exit(shim_report);
 	shim_native = decide();
 	open_trace();
+	if (shim_native == SHIM_AUTO && !under_valgrind())
+		shim_hints_init(&config, arguments);
 	shim_ready = 1;
 	patched = patch();
 	shim_counters_file_image(patched);
@@ -285,6 +290,7 @@ static void note_start(int argc, char **argv)
 __attribute__((constructor)) static void constructor(int argc, char **argv,
 						     char **env)
 {
+	arguments = argv;
 	shim_init(env);
 	note_start(argc, argv);
 	if (config.follow == SHIM_FOLLOW_OFF)
@@ -310,6 +316,7 @@ void shim_report(void)
 	    shim_sys_getpid() != report_pid || !stderr_is_the_same())
 		return;
 	report_done = true;
+	shim_hints_settle();
 	shim_counters_print(report_fd, patched);
 }
 
@@ -340,9 +347,18 @@ void shim_leave(void)
 		shim_driver_recover(&t->driver);
 }
 
+/* It would end with the process anyway: but in the meantime it may begin to. */
+void shim_end_hints(void)
+{
+	shim_prefetch_stop(false);
+	if (shim_hints_on)
+		shim_hints_settle();
+}
+
 __attribute__((destructor)) static void destructor(void)
 {
 	shim_leave();
+	shim_end_hints();
 	/* Streams are written out after this; _exit(2) comes last. */
 	if (!shim_sees_exit)
 		shim_report();

@@ -26,6 +26,9 @@ void shim_init(char *const *env);
 /* Print the report, if one was asked for.  Once. */
 void shim_report(void);
 
+/* No more hints: the process is about to end. */
+void shim_end_hints(void);
+
 /* This is a forked child. */
 void shim_fork_child(void);
 

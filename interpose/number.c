@@ -176,6 +176,27 @@ static void follow(long nr, unsigned long a, unsigned long b)
 	case SYS_exit_group:
 		shim_before_exit((int)a);
 		break;
+	case SYS_unshare:
+	case SYS_setns:
+		shim_before_namespace();
+		break;
+	case SYS_setuid:
+	case SYS_setgid:
+	case SYS_setreuid:
+	case SYS_setregid:
+	case SYS_setresuid:
+	case SYS_setresgid:
+	case SYS_setfsuid:
+	case SYS_setfsgid:
+	case SYS_setgroups:
+	case SYS_capset:
+	case SYS_chroot:
+	case SYS_pivot_root:
+	case SYS_chdir:
+	case SYS_fchdir:
+	case SYS_landlock_restrict_self:
+		shim_before_identity();
+		break;
 	}
 }
 

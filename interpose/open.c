@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "fdtable.h"
+#include "hints.h"
 #include "native.h"
 
 /* The arguments, and whether the call is a cancellation point. */
@@ -30,6 +31,7 @@ static int native(const struct how *h)
 static int do_open(const struct how *h)
 {
 	struct shim_outcome o;
+	uint64_t began;
 	int ret;
 
 	if (shim_enter_outcome(&o, h->point))
@@ -37,7 +39,10 @@ static int do_open(const struct how *h)
 	if (o.rest == SHIM_DONE)
 		return (int)shim_return(&o, h->call, o.res);
 	shim_native_begin(&o, h->call);
+	began = shim_hint_clock();
 	ret = native(h);
+	if (shim_hint_due(began))
+		shim_hint_opened(ret, h->path, h->flags, shim_hint_slow(began));
 	/* Direct I/O leaves us before the call returns: not asked of a ring. */
 	if (ret >= 0 && !(h->flags & (O_DIRECT | O_PATH)) &&
 	    shim_may_remember())

@@ -126,6 +126,7 @@ void shim_before_exit(int status)
 	shim_trace_note(SHIM_TRACE_EXIT, (uint64_t)(status & 0xff), NULL);
 	if (!shares_memory()) {
 		shim_leave();
+		shim_end_hints();
 		shim_report();
 	}
 }

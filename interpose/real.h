@@ -16,6 +16,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -24,9 +25,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include <utmp.h>
@@ -51,6 +54,15 @@ int __dup2(int from, int to);
 int __fcntl(int fd, int cmd, ...);
 int __pipe(int fds[2]);
 pid_t __vfork(void);
+int capset(void *header, const void *data);
+int __xstat(int version, const char *path, struct stat *st);
+int __xstat64(int version, const char *path, struct stat64 *st);
+int __lxstat(int version, const char *path, struct stat *st);
+int __lxstat64(int version, const char *path, struct stat64 *st);
+int __fxstatat(int version, int dirfd, const char *path, struct stat *st,
+	       int flags);
+int __fxstatat64(int version, int dirfd, const char *path, struct stat64 *st,
+		 int flags);
 void __longjmp_chk(struct __jmp_buf_tag env[1], int val)
 	__attribute__((noreturn));
 

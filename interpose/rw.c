@@ -2,6 +2,7 @@
 /* read(2) and write(2), with positions and with vectors, under all names. */
 #include "init.h"
 
+#include "hints.h"
 #include "native.h"
 #include "space.h"
 #include "sys.h"
@@ -122,9 +123,15 @@ static __attribute__((noinline)) ssize_t plain(const struct shim_io *io,
 					       bool point)
 {
 	struct shim_thread *t = shim_counting_thread();
+	uint64_t began;
+	ssize_t ret;
 
 	shim_count(t, io->call, route, 1);
-	return plain_result(t, io->call, native(io, 0, point));
+	began = shim_hint_clock();
+	ret = native(io, 0, point);
+	if (!io->write && shim_hint_slow(began))
+		shim_hint_read(io->fd);
+	return plain_result(t, io->call, ret);
 }
 
 static ssize_t entry(const struct shim_io *io, bool point)
@@ -196,11 +203,17 @@ static inline ssize_t native_write(int fd, const void *buf, size_t n)
 static ssize_t plain_read(int fd, void *buf, size_t n)
 {
 	struct shim_thread *t = counting_at_once();
+	uint64_t began;
+	ssize_t ret;
 
 	if (__builtin_expect(!t, 0))
 		return any_read(fd, buf, n);
 	t->counts[SHIM_CALL_READ][shim_native]++;
-	return plain_result(t, SHIM_CALL_READ, native_read(fd, buf, n));
+	began = shim_hint_clock();
+	ret = native_read(fd, buf, n);
+	if (shim_hint_slow(began))
+		shim_hint_read(fd);
+	return plain_result(t, SHIM_CALL_READ, ret);
 }
 
 static ssize_t plain_write(int fd, const void *buf, size_t n)

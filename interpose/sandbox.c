@@ -9,6 +9,7 @@
 
 #include <stdarg.h>
 
+#include "hints.h"
 #include "number.h"
 
 /* A call that is pending below us must not be left in a ring. */
@@ -19,6 +20,8 @@ static int enter_sandbox(void)
 
 	if (t && t->driver.phase == SHIM_PHASE_PARKED)
 		shim_driver_retire(&t->driver);
+	shim_hints_on = false;
+	shim_prefetch_forbid(true);
 	shim_rings_freeze(true);
 	shim_native = SHIM_SANDBOX;
 	return was;
@@ -31,6 +34,8 @@ static void leave_sandbox(int was)
 		return;
 	shim_native = was;
 	shim_rings_freeze(false);
+	shim_prefetch_forbid(false);
+	shim_hints_on = was == SHIM_AUTO;
 }
 
 SHIM_EXPORT int prctl(int option, ...)

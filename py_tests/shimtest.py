@@ -216,6 +216,7 @@ class Stats:
     counts: dict[tuple[str, str], int] = dataclasses.field(default_factory=dict)
     patched: int = 0
     unpatched: int = 0
+    hints: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> Stats:
@@ -229,6 +230,9 @@ class Stats:
                 continue
             if match := re.fullmatch(r"process +(patched|unpatched) +(\d+) *", line):
                 setattr(stats, match[1], getattr(stats, match[1]) + int(match[2]))
+                continue
+            if match := re.fullmatch(r"prefetch +(hints|used|wasted|bytes) +(\d+) *", line):
+                stats.hints[match[1]] = stats.hints.get(match[1], 0) + int(match[2])
                 continue
             match = re.fullmatch(r"(\w+) +(\S+) +(\d+) *", line)
             assert match, f"not a line of the report: {line!r}\n{text}"

@@ -23,6 +23,44 @@ void shim_count_anywhere(struct shim_thread *t, enum shim_call call,
 		shim_counters_file_add(call, column, n);
 }
 
+static _Atomic uint64_t hints[SHIM_HINT_COLUMNS];
+
+void shim_count_hint(enum shim_hint_column column, uint64_t n)
+{
+	if (!n)
+		return;
+	atomic_fetch_add(&hints[column], n);
+	if (shim_counters_file)
+		shim_counters_file_hint(column, n);
+}
+
+void shim_hints_settle(void)
+{
+	static atomic_flag busy = ATOMIC_FLAG_INIT;
+	uint64_t asked, settled;
+
+	if (atomic_flag_test_and_set(&busy))
+		return;
+	settled = atomic_load(&hints[SHIM_HINT_USED]) +
+		  atomic_load(&hints[SHIM_HINT_WASTED]);
+	asked = atomic_load(&hints[SHIM_HINT_HINTS]);
+	if (asked > settled)
+		shim_count_hint(SHIM_HINT_WASTED, asked - settled);
+	atomic_flag_clear(&busy);
+}
+
+const char *shim_hint_column_name(enum shim_hint_column column)
+{
+	static const char *const names[] = {
+		[SHIM_HINT_HINTS] = "hints",
+		[SHIM_HINT_USED] = "used",
+		[SHIM_HINT_WASTED] = "wasted",
+		[SHIM_HINT_BYTES] = "bytes",
+	};
+
+	return names[column];
+}
+
 void shim_counters_fold(shim_counts counts)
 {
 	unsigned i, j;
@@ -76,6 +114,8 @@ void shim_counters_reset(void)
 		for (j = 0; j < SHIM_COLUMNS; j++)
 			atomic_store(&others[i][j], 0);
 	}
+	for (i = 0; i < SHIM_HINT_COLUMNS; i++)
+		atomic_store(&hints[i], 0);
 	shim_counters_file_fork_child();
 }
 
@@ -111,6 +151,20 @@ static void flush_line(struct line *l, int fd)
 	l->len = 0;
 }
 
+static void print_line(struct line *l, int fd, const char *call,
+		       const char *prefix, const char *column, uint64_t n)
+{
+	if (!n)
+		return;
+	put_text(l, call);
+	put_text(l, " ");
+	put_text(l, prefix);
+	put_text(l, column);
+	put_text(l, " ");
+	put_number(l, n);
+	flush_line(l, fd);
+}
+
 static bool any(const uint64_t *counts)
 {
 	unsigned i;
@@ -138,18 +192,15 @@ void shim_counters_print(int fd, bool patched)
 	flush_line(&l, fd);
 	for (i = 0; i < SHIM_CALLS; i++) {
 		for (j = 0; j < SHIM_COLUMNS; j++) {
-			if (!sum[i][j])
-				continue;
-			put_text(&l, shim_call_name((enum shim_call)i));
-			put_text(&l, " ");
-			put_text(&l, j > SHIM_RING && j < SHIM_ROUTES ?
-				 "native:" : "");
-			put_text(&l, shim_column_name(j));
-			put_text(&l, " ");
-			put_number(&l, sum[i][j]);
-			flush_line(&l, fd);
+			print_line(&l, fd, shim_call_name((enum shim_call)i),
+				   j > SHIM_RING && j < SHIM_ROUTES ?
+				   "native:" : "", shim_column_name(j),
+				   sum[i][j]);
 		}
 	}
+	for (i = 0; i < SHIM_HINT_COLUMNS; i++)
+		print_line(&l, fd, "prefetch", "", shim_hint_column_name(i),
+			   atomic_load(&hints[i]));
 }
 
 const char *shim_column_name(unsigned column)

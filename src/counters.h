@@ -25,6 +25,15 @@ enum shim_column {
 	SHIM_COLUMNS
 };
 
+/* What became of the hints of SHIM_MODE=auto; see prefetch.h. */
+enum shim_hint_column {
+	SHIM_HINT_HINTS,  /* files asked for */
+	SHIM_HINT_USED,   /* ... that the program has come to */
+	SHIM_HINT_WASTED, /* ... that it has not, when the walk was over */
+	SHIM_HINT_BYTES,  /* of files, asked for */
+	SHIM_HINT_COLUMNS
+};
+
 typedef uint64_t shim_counts[SHIM_CALLS][SHIM_COLUMNS];
 
 struct shim_thread;
@@ -38,6 +47,12 @@ const char *shim_column_name(unsigned column);
  */
 void shim_count_anywhere(struct shim_thread *t, enum shim_call call,
 			 unsigned column, uint64_t n);
+
+/* The same of hints: lines of "prefetch". */
+void shim_count_hint(enum shim_hint_column column, uint64_t n);
+/* What is not used by now counts as wasted: the walk, or the process, is over. */
+void shim_hints_settle(void);
+const char *shim_hint_column_name(enum shim_hint_column column);
 
 /* The sum over all threads, dead ones too, of this process. */
 void shim_counters_sum(shim_counts sum);

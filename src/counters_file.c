@@ -36,6 +36,7 @@ volatile bool shim_counters_file;
 static char *map;
 static char pattern[4096];
 static _Atomic(char *) lines[SHIM_CALLS][SHIM_COLUMNS];
+static _Atomic(char *) hint_lines[SHIM_HINT_COLUMNS];
 
 static uint64_t word_of(const char *s)
 {
@@ -164,6 +165,19 @@ static char *find_line(const char *call, const char *prefix, const char *column)
 	return NULL;
 }
 
+void shim_counters_file_hint(enum shim_hint_column column, uint64_t n)
+{
+	char *line = atomic_load(&hint_lines[column]);
+
+	if (!line) {
+		line = find_line("prefetch", "", shim_hint_column_name(column));
+		if (!line)
+			return;
+		atomic_store(&hint_lines[column], line);
+	}
+	add_digits(line + DIGITS, n);
+}
+
 void shim_counters_file_add(enum shim_call call, unsigned column, uint64_t n)
 {
 	char *line = atomic_load(&lines[call][column]);
@@ -282,6 +296,7 @@ void shim_counters_file_fork_child(void)
 		return;
 	shim_counters_file = false;
 	memset(lines, 0, sizeof(lines));
+	memset(hint_lines, 0, sizeof(hint_lines));
 	if (!map_file())
 		shim_counters_file = true;
 	shim_counters_file_image(image_patched);

@@ -14,12 +14,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "route.h"
+#include "counters.h"
 
 extern volatile bool shim_counters_file;
 
 /* Async-signal-safe, no system call. */
 void shim_counters_file_add(enum shim_call call, unsigned column, uint64_t n);
+
+void shim_counters_file_hint(enum shim_hint_column column, uint64_t n);
 
 /* One more program has begun, with libc's functions patched or not. */
 void shim_counters_file_image(bool patched);

@@ -104,12 +104,13 @@ static int register_fd(struct shim_ring *ring, int fd)
 	return 0;
 }
 
-static int setup_registered(struct shim_ring *ring)
+int shim_ring_setup_registered(struct shim_ring *ring, unsigned entries)
 {
 	struct io_uring_params p = { .flags = SETUP_FLAGS };
 	int fd, ret;
 
-	fd = io_uring_setup(SHIM_RING_ENTRIES, &p);
+	*ring = (struct shim_ring){ 0 };
+	fd = io_uring_setup(entries, &p);
 	if (fd < 0)
 		return fd;
 	ret = map_ring(ring, fd, &p);
@@ -136,7 +137,7 @@ int shim_ring_setup(struct shim_ring *ring, void *memory,
 		if (ret != -EINVAL)
 			return ret;
 	}
-	return setup_registered(ring);
+	return shim_ring_setup_registered(ring, SHIM_RING_ENTRIES);
 }
 
 void shim_ring_close(struct shim_ring *ring)

@@ -82,6 +82,12 @@ int shim_ring_setup(struct shim_ring *ring, void *memory,
 		    enum shim_ring_form form);
 
 /*
+ * The same with @entries entries and always in the second form.  The descriptor
+ * that it takes for an instant is one of the calling task's own table.
+ */
+int shim_ring_setup_registered(struct shim_ring *ring, unsigned entries);
+
+/*
  * Let go of the ring while its thread is still there.  Only for a thread that is
  * about to end: a teardown makes a later epoll_wait of its thread return EINTR.
  * Without it the teardown comes after the moment at which pthread_join returns,

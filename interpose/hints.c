@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What calls tell about what the program will want next; see hints.h.
+ *
+ * The evidence that something is to be gained is a call that was slow and that has
+ * made its thread read from a disk, which the kernel counts.  A few of these, and
+ * the place is found out where they were: by the name that /proc has for the
+ * descriptor, or among the operands of the program.
+ */
+#include "hints.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "init.h"
+#include "sys.h"
+
+/* Slow calls that it takes; twice as many after each failure. */
+#define ENOUGH 3U
+/* In ticks: a second or so. */
+#define LONG_AGO 3000000000ULL
+#define RECENT 8U
+
+bool shim_hints_on;
+uint64_t shim_hints_slow = SHIM_SLOW;
+
+static char *const *args;
+static bool eager;
+static atomic_uint score;
+static _Atomic uint64_t last;
+/* Directories that were opened before there was somebody to tell. */
+static _Atomic uint64_t recent[RECENT];
+static atomic_uint recents;
+static __thread long blocks_read;
+
+void shim_hints_init(const struct shim_config *config, char *const *argv)
+{
+	if (config->mode != SHIM_MODE_AUTO)
+		return;
+	shim_prefetch_init(config->prefetch_depth, config->prefetch_bytes);
+	args = argv;
+	eager = config->prefetch == SHIM_PREFETCH_EAGER;
+	if (eager)
+		shim_hints_slow = 0;
+	shim_hints_on = true;
+}
+
+/* Has this thread made a disk read since it was last asked? */
+static bool has_read(void)
+{
+	struct rusage u = { 0 };
+	long was = blocks_read;
+
+	shim_sys(SYS_getrusage, RUSAGE_THREAD, &u, 0);
+	blocks_read = u.ru_inblock;
+	return u.ru_inblock != was;
+}
+
+/* One more slow call: enough of them? */
+static bool evidence(void)
+{
+	unsigned failures = shim_prefetch_failures();
+	uint64_t now = __rdtsc();
+
+	if (eager)
+		return failures < 1000;
+	if (failures > 10 || !has_read())
+		return false;
+	if (now - atomic_exchange(&last, now) > LONG_AGO)
+		atomic_store(&score, 0);
+	if (atomic_fetch_add(&score, 1) + 1 < ENOUGH << failures)
+		return false;
+	atomic_store(&score, 0);
+	return true;
+}
+
+/* The name that /proc has for something of this process, ended by a zero. */
+static int name_of(const char *link, char *to, size_t size)
+{
+	long n = shim_sys(SYS_readlink, link, to, size - 1);
+
+	if (n < 0 || n == (long)size - 1)
+		return n < 0 ? (int)n : -ENAMETOOLONG;
+	to[n] = '\0';
+	return to[0] == '/' ? (int)n : -ENOENT;
+}
+
+static int name_of_fd(int fd, char *to, size_t size)
+{
+	char link[32] = "/proc/self/fd/", digits[12];
+	char *p = link + strlen(link);
+	int n = 0;
+
+	if (fd == AT_FDCWD)
+		return name_of("/proc/self/cwd", to, size);
+	if (fd < 0)
+		return -EBADF;
+	do {
+		digits[n++] = (char)('0' + fd % 10);
+		fd /= 10;
+	} while (fd);
+	while (n)
+		*p++ = digits[--n];
+	*p = '\0';
+	return name_of(link, to, size);
+}
+
+/* Cut the last part off an absolute path.  False: there is none. */
+static bool parent_of(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (!slash || !slash[1])
+		return false;
+	slash[slash == path] = '\0';
+	return true;
+}
+
+/* What was opened before the task was there: it wants to know. */
+static void tell_recent(uint64_t dev)
+{
+	unsigned i;
+
+	for (i = 0; i < RECENT; i++) {
+		if (atomic_load(&recent[i]))
+			shim_prefetch_touch(SHIM_TOUCH_DIR, dev,
+					    atomic_exchange(&recent[i], 0));
+	}
+}
+
+static void begin(const struct shim_prefetch_seed *seed)
+{
+	if (!shim_prefetch_begin(seed) && shim_prefetch_running)
+		tell_recent(seed->dev);
+}
+
+/* Is @path an operand that others follow?  Those from it on, or NULL. */
+static char *const *operands_from(const char *path)
+{
+	char *const *a;
+
+	if (!args || !args[0])
+		return NULL;
+	for (a = args + 1; *a; a++) {
+		if (*a == path || !strcmp(*a, path))
+			return a[1] ? a : NULL;
+	}
+	return NULL;
+}
+
+static void begin_at(int fd, const struct stat *st, const char *path, bool data)
+{
+	struct shim_prefetch_seed seed = {
+		.dev = st->st_dev, .ino = st->st_ino, .data = data,
+	};
+	char name[4096];
+
+	seed.operands = path ? operands_from(path) : NULL;
+	if (!seed.operands) {
+		if (name_of_fd(fd, name, sizeof(name)) < 0 || !parent_of(name))
+			return;
+		seed.directory = name;
+	}
+	begin(&seed);
+}
+
+static void opened_dir(const struct stat *st)
+{
+	if (shim_prefetch_running)
+		shim_prefetch_touch(SHIM_TOUCH_DIR, st->st_dev, st->st_ino);
+	else
+		atomic_store(&recent[atomic_fetch_add(&recents, 1) % RECENT],
+			     st->st_ino);
+}
+
+static void opened_file(int fd, const char *path, const struct stat *st,
+			bool slow)
+{
+	bool running = shim_prefetch_running;
+
+	if (running)
+		shim_prefetch_touch(slow ? SHIM_TOUCH_READ : SHIM_TOUCH_OPENED,
+				    st->st_dev, st->st_ino);
+	if (running ? shim_prefetch_wants_seed() : slow && evidence())
+		begin_at(fd, st, path, true);
+}
+
+void shim_hint_opened(int fd, const char *path, int flags, bool slow)
+{
+	struct stat st = { 0 };
+
+	if (fd < 0 || flags & O_PATH || (flags & O_ACCMODE) == O_WRONLY ||
+	    shim_sys_fstat(fd, &st))
+		return;
+	if (S_ISDIR(st.st_mode))
+		opened_dir(&st);
+	else if (S_ISREG(st.st_mode))
+		opened_file(fd, path, &st, slow);
+}
+
+void shim_hint_read(int fd)
+{
+	struct stat st = { 0 };
+
+	if (shim_sys_fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return;
+	if (shim_prefetch_running)
+		shim_prefetch_touch(SHIM_TOUCH_READ, st.st_dev, st.st_ino);
+	else if (evidence())
+		begin_at(fd, &st, NULL, true);
+}
+
+/* The directory, absolute, that @path relative to @dirfd is in. */
+static int directory_of(int dirfd, const char *path, char *to, size_t size)
+{
+	size_t len = strlen(path);
+	int n = 0;
+
+	if (path[0] != '/')
+		n = name_of_fd(dirfd, to, size);
+	if (n < 0 || (size_t)n + len + 2 > size)
+		return n < 0 ? n : -ENAMETOOLONG;
+	to[n] = '/';
+	memcpy(to + n + (path[0] != '/'), path, len + 1);
+	return parent_of(to) ? 0 : -ENOENT;
+}
+
+void shim_hint_looked(int dirfd, const char *path, uint64_t dev, uint64_t ino,
+		      bool slow)
+{
+	struct shim_prefetch_seed seed = { .dev = dev, .ino = ino };
+	bool running = shim_prefetch_running;
+	char name[4096];
+
+	if (running)
+		shim_prefetch_touch(SHIM_TOUCH_LOOKED, dev, ino);
+	if (!(running ? shim_prefetch_wants_seed() : slow && evidence()) ||
+	    directory_of(dirfd, path, name, sizeof(name)))
+		return;
+	seed.directory = name;
+	begin(&seed);
+}

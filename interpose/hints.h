@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SHIM_MODE=auto: what the program's calls tell about what it will want next.
+ *
+ * Nothing is done about a call that was fast, but to look at the processor's clock
+ * before and after it.  All functions are async-signal-safe, and keep errno.
+ */
+#ifndef SHIM_HINTS_H
+#define SHIM_HINTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <x86intrin.h>
+
+#include "config.h"
+#include "prefetch.h"
+
+/* In ticks: some ten microseconds.  No call that waits for a disk is faster. */
+#define SHIM_SLOW 60000U
+
+/* Is there a prefetcher?  And how slow is slow: 0 with SHIM_PREFETCH=eager. */
+extern bool shim_hints_on;
+extern uint64_t shim_hints_slow;
+
+/* @argv: that of the program. */
+void shim_hints_init(const struct shim_config *config, char *const *argv);
+
+/* Before a call of the program: when it begins. */
+static inline uint64_t shim_hint_clock(void)
+{
+	return __builtin_expect(shim_hints_on, 0) ? __rdtsc() : 0;
+}
+
+/* After it: was it slow? */
+static inline bool shim_hint_slow(uint64_t begin)
+{
+	return begin && __rdtsc() - begin > shim_hints_slow;
+}
+
+/* The same, or is all that is touched told? */
+static inline bool shim_hint_due(uint64_t begin)
+{
+	return begin && (shim_prefetch_running || shim_hint_slow(begin));
+}
+
+/* @path was opened with @flags, and became @fd, which may be an error. */
+void shim_hint_opened(int fd, const char *path, int flags, bool slow);
+
+/* A read of @fd was slow. */
+void shim_hint_read(int fd);
+
+/* @path has been looked at; it is @ino on @dev. */
+void shim_hint_looked(int dirfd, const char *path, uint64_t dev, uint64_t ino,
+		      bool slow);
+
+#endif

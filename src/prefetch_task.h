@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* What the task that runs ahead shares with the threads of the program. */
+#ifndef SHIM_PREFETCH_TASK_H
+#define SHIM_PREFETCH_TASK_H
+
+#include <stdatomic.h>
+
+#include "prefetch.h"
+#include "prefetch_walk.h"
+#include "task.h"
+
+#define SHIM_AHEAD_MESSAGES 1024U
+#define SHIM_AHEAD_NEVER 1000U /* failures: there is no ring to be had */
+
+struct shim_ahead_message {
+	uint64_t ino;
+	enum shim_touch how;
+};
+
+/* A seed on its way; the task takes it when it is full, and empties it. */
+struct shim_ahead_seed {
+	atomic_bool full;
+	bool data;
+	uint64_t dev, ino;
+	char *const *operands;
+	char directory[4096];
+};
+
+struct shim_ahead {
+	struct shim_task task;
+	int pid;                  /* the process that it belongs to */
+	unsigned depth;
+	uint64_t bytes;
+	_Atomic uint64_t dev;     /* whose inodes are told */
+	atomic_uint stop;         /* end; also what the task sleeps on */
+	atomic_bool sleeps;       /* wake it when there are messages */
+	atomic_bool wants_seed;
+	atomic_uint failures;
+	atomic_uint head, tail;   /* of the messages: taken, told */
+	struct shim_ahead_message messages[SHIM_AHEAD_MESSAGES];
+	struct shim_ahead_seed seed;
+	struct shim_walk walk;    /* the task's own, from here on */
+};
+
+/* What the task does; the argument is a struct shim_ahead. */
+int shim_ahead_run(void *arg);
+
+#endif
