@@ -116,7 +116,7 @@ struct shim_trace_record {
 	uint32_t tid;    /* 0: the lane's; else a child that shares memory */
 	uint32_t parts;  /* how many follow the fixed part */
 	uint64_t seq;
-	uint64_t time;   /* CLOCK_MONOTONIC, ns; 0 without TIMES */
+	uint64_t time;   /* CLOCK_MONOTONIC, ns; 0 without TIMES, or not to be had */
 	uint64_t data;   /* by kind; see there */
 };
 

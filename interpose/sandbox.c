@@ -7,7 +7,9 @@
  */
 #include "init.h"
 
+#include <linux/seccomp.h>
 #include <stdarg.h>
+#include <sys/syscall.h>
 
 #include "hints.h"
 #include "number.h"
@@ -25,6 +27,26 @@ static int enter_sandbox(void)
 	shim_rings_freeze(true);
 	shim_native = SHIM_SANDBOX;
 	return was;
+}
+
+/* From now on rdtsc, which is how the time is told, ends the thread. */
+static void before_no_time(bool none)
+{
+	if (none)
+		shim_trace_use_clock(false);
+}
+
+static void after_no_time(bool none, long ret)
+{
+	if (none && ret)
+		shim_trace_use_clock(true);
+}
+
+/* Strict mode forbids rdtsc as well (seccomp_set_mode_strict). */
+static bool forbids_time(long option, unsigned long arg)
+{
+	return (option == PR_SET_SECCOMP && arg == SECCOMP_MODE_STRICT) ||
+	       (option == PR_SET_TSC && arg == PR_TSC_SIGSEGV);
 }
 
 /* The filter was refused: many programs ask only whether there could be one. */
@@ -53,7 +75,9 @@ SHIM_EXPORT int prctl(int option, ...)
 	shim_enter();
 	if (option == PR_SET_SECCOMP)
 		was = enter_sandbox();
+	before_no_time(forbids_time(option, a));
 	ret = shim_real.prctl(option, a, b, c, d);
+	after_no_time(forbids_time(option, a), ret);
 	if (option == PR_SET_SECCOMP && ret)
 		leave_sandbox(was);
 	return ret;
@@ -63,8 +87,13 @@ SHIM_EXPORT int prctl(int option, ...)
 long shim_set_filter(long nr, long a, long b, long c, long d, long e)
 {
 	int was = enter_sandbox();
-	long ret = shim_real.syscall(nr, a, b, c, d, e);
+	bool no_time = nr == SYS_prctl ? forbids_time(a, (unsigned long)b) :
+		a == SECCOMP_SET_MODE_STRICT;
+	long ret;
 
+	before_no_time(no_time);
+	ret = shim_real.syscall(nr, a, b, c, d, e);
+	after_no_time(no_time, ret);
 	if (ret)
 		leave_sandbox(was);
 	return ret;

@@ -55,6 +55,18 @@ def directives(source: Path) -> dict[str, str]:
     return found
 
 
+def compare_with(env: dict[str, str], source: Path, harness: Harness) -> None:
+    wants = directives(source)
+    if wants.get("Requires") == "root" and os.geteuid() != 0:
+        pytest.skip("requires root")
+    program = str(harness.build / "programs" / source.stem)
+    argv = [program, *shlex.split(wants.get("Args", ""))]
+    timeout = float(wants.get("Timeout", 30))
+    native = harness.run(Side.NATIVE, argv, timeout=timeout)
+    shim = harness.run(Side.SHIM, argv, env=env, timeout=timeout)
+    assert native.text() == shim.text(), unified(native.text(), shim.text(), program)
+
+
 @pytest.mark.variants("ring")
 @pytest.mark.parametrize(
     "source",
@@ -63,15 +75,24 @@ def directives(source: Path) -> dict[str, str]:
 )
 def test_waiting_on_the_ring(source: Path, harness: Harness) -> None:
     """The same with SHIM_WAIT=ring: pending events, the cancel path, the eventfd."""
-    wants = directives(source)
-    if wants.get("Requires") == "root" and os.geteuid() != 0:
-        pytest.skip("requires root")
-    program = str(harness.build / "programs" / source.stem)
-    argv = [program, *shlex.split(wants.get("Args", ""))]
-    timeout = float(wants.get("Timeout", 30))
-    native = harness.run(Side.NATIVE, argv, timeout=timeout)
-    shim = harness.run(Side.SHIM, argv, env={"SHIM_WAIT": "ring"}, timeout=timeout)
-    assert native.text() == shim.text(), unified(native.text(), shim.text(), program)
+    compare_with({"SHIM_WAIT": "ring"}, source, harness)
+
+
+# What a recording might disturb: calls that are interrupted and left, processes that
+# share memory, sandboxes, pointers to anywhere, small stacks.
+RECORDED = """
+    cancel_blocked cancel_entry edges_args edges_fault exits fork_spawn fork_vfork jump_family
+    jump_read libc_exit libc_loader libc_sandbox libc_small_stacks libc_spawn libc_spawn_threads
+    libc_stdio libc_syscall msg_rights nested_deep nested_fork nested_io recv_address sandbox
+    send_matrix storm threads_raw vector_fault
+""".split()
+
+
+@pytest.mark.variants("ring")
+@pytest.mark.parametrize("source", [s for s in SOURCES if s.stem in RECORDED], ids=lambda p: p.stem)
+def test_recorded(source: Path, harness: Harness) -> None:
+    """The same while every call is recorded."""
+    compare_with({"SHIM_TRACE": str(harness.temp_name("recording"))}, source, harness)
 
 
 def preloads(source: Path) -> list[str]:

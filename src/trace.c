@@ -56,6 +56,7 @@ bool shim_tracing;
 uint64_t (*shim_trace_clock)(void);
 
 static struct shim_trace_header *header;
+static uint64_t (*the_clock)(void);
 static uint64_t capacity; /* bytes of records in a lane */
 
 #define load(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
@@ -78,9 +79,15 @@ int shim_trace_open(const char *path, uint64_t (*clock)(void))
 	header = h;
 	capacity = h->lane_size - SHIM_TRACE_PAGE;
 	if (h->flags & SHIM_TRACE_TIMES)
-		shim_trace_clock = clock;
+		the_clock = clock;
+	shim_trace_use_clock(true);
 	shim_tracing = true;
 	return 0;
+}
+
+void shim_trace_use_clock(bool use)
+{
+	shim_trace_clock = use ? the_clock : NULL;
 }
 
 bool shim_trace_flag(uint32_t flag)
@@ -166,22 +173,6 @@ static struct shim_trace_record *record_at(struct shim_trace_lane *lane,
 	return shim_trace_record_at(header, lane, at);
 }
 
-/* Nobody reads: the oldest record gives way.  False: it is being written. */
-static bool drop_oldest(struct shim_trace_lane *lane)
-{
-	uint64_t tail = lane->tail;
-	struct shim_trace_record *r = record_at(lane, tail);
-	uint32_t mark = load(&r->mark);
-
-	if (!(mark & (SHIM_TRACE_DONE | SHIM_TRACE_SKIP)))
-		return false;
-	memset(r, 0, mark & SHIM_TRACE_SIZE);
-	store(&lane->tail, tail + (mark & SHIM_TRACE_SIZE));
-	if (mark & SHIM_TRACE_DONE)
-		lost();
-	return true;
-}
-
 #define REST_NS 500000
 #define NO_BEAT 4000 /* rests without a beat: there is no reader */
 #define NO_ROOM 20000 /* the same without any progress in this lane */
@@ -224,8 +215,8 @@ static bool wait_for_reader(struct shim_trace_lane *lane, uint64_t tail)
 }
 
 /*
- * Make room for what ends at @end.  Not by waiting if this handler has
- * interrupted a record, because the reader cannot pass that.
+ * For what ends at @end.  Not by waiting if a record has been interrupted, which
+ * the reader cannot pass.
  */
 static bool make_room(struct shim_trace_lane *lane, uint64_t end)
 {
@@ -237,7 +228,7 @@ static bool make_room(struct shim_trace_lane *lane, uint64_t end)
 			return true;
 		if (shim_trace_flag(SHIM_TRACE_WAIT) ?
 		    self.depth > 1 || !wait_for_reader(lane, tail) :
-		    !drop_oldest(lane))
+		    !shim_trace_lane_drop(header, lane))
 			return false;
 	}
 }
@@ -425,7 +416,7 @@ static uint64_t write_at(int depth, uintptr_t frame,
 	record->tid = who();
 	record->parts = parts ? parts->n : 0;
 	record->seq = add(&header->seq, 1);
-	record->time = shim_trace_clock ? shim_trace_clock() : 0;
+	record->time = shim_trace_now();
 	to = reserve(w, whole);
 	if (to) {
 		fill(to, record, size, parts);

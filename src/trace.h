@@ -100,11 +100,22 @@ struct shim_trace_last {
 extern __thread struct shim_trace_last shim_trace_last;
 extern uint64_t (*shim_trace_clock)(void); /* NULL: no times are recorded */
 
+/* May the clock be read?  Records have no times where it may not. */
+void shim_trace_use_clock(bool use);
+
+/* CLOCK_MONOTONIC in ns; 0: there is none.  Another thread may forbid it now. */
+static inline uint64_t shim_trace_now(void)
+{
+	uint64_t (*clock)(void) = __atomic_load_n(&shim_trace_clock,
+						  __ATOMIC_RELAXED);
+
+	return __builtin_expect(clock != NULL, 0) ? clock() : 0;
+}
+
 /* A native call is about to be made. */
 static inline void shim_trace_native(void)
 {
-	if (__builtin_expect(shim_trace_clock != NULL, 0))
-		shim_trace_last.native = shim_trace_clock();
+	shim_trace_last.native = shim_trace_now();
 }
 
 /* A call that is being recorded. */

@@ -6,7 +6,6 @@
 #include "trace_lane.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "sys.h"
@@ -108,4 +107,21 @@ struct shim_trace_lane *shim_trace_lane_claim(struct shim_trace_header *header,
 	lane->tid = tid;
 	__atomic_store_n(&lane->ready, 1, __ATOMIC_RELEASE);
 	return lane;
+}
+
+bool shim_trace_lane_drop(const struct shim_trace_header *header,
+			  struct shim_trace_lane *lane)
+{
+	uint64_t tail = lane->tail;
+	struct shim_trace_record *r = shim_trace_record_at(header, lane, tail);
+	uint32_t mark = load(&r->mark);
+
+	if (!(mark & (SHIM_TRACE_DONE | SHIM_TRACE_SKIP)))
+		return false;
+	memset(r, 0, mark & SHIM_TRACE_SIZE);
+	__atomic_store_n(&lane->tail, tail + (mark & SHIM_TRACE_SIZE),
+			 __ATOMIC_RELEASE);
+	if (mark & SHIM_TRACE_DONE)
+		add(&lane->lost, 1);
+	return true;
 }

@@ -3,6 +3,8 @@
 #ifndef SHIM_TRACE_LANE_H
 #define SHIM_TRACE_LANE_H
 
+#include <stdbool.h>
+
 #include "format/trace.h"
 
 /*
@@ -12,6 +14,13 @@
  */
 struct shim_trace_lane *shim_trace_lane_claim(struct shim_trace_header *header,
 					      uint32_t pid, uint32_t tid);
+
+/*
+ * Nobody reads: the oldest record of the calling thread's lane gives way, and is
+ * counted as lost.  False: it is being written.  Async-signal-safe.
+ */
+bool shim_trace_lane_drop(const struct shim_trace_header *header,
+			  struct shim_trace_lane *lane);
 
 static inline struct shim_trace_record *
 shim_trace_record_at(const struct shim_trace_header *header,
