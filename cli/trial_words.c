@@ -121,7 +121,8 @@ static void put_mode(struct text *text, const struct result *r)
 			    -1e6 * why->per_call : 1e6 * why->per_call,
 			    why->per_call < 0 ? "less" : "more");
 	text_puts(text, "\n");
-	if (why->reasons_number)
+	/* That all is native in auto and off is no news. */
+	if (why->reasons_number && strcmp(why->reasons[0].word, r->name) != 0)
 		put_reasons(text, r);
 	if (why->hints || !strcmp(r->name, "auto"))
 		put_hints(text, r);
