@@ -65,6 +65,20 @@ def processor_time(pid):
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def counters(file):
+    """Calls, those on the ring, and hints, from a file of SHIM_STATS."""
+    counts = {"calls": 0, "ring": 0, "hints": 0}
+    with open(file, encoding="ascii") as f:
+        for line in f:
+            call, column, count = (line.split() + ["", "", ""])[:3]
+            if (call, column) == ("prefetch", "hints"):
+                counts["hints"] += int(count)
+            elif column == "ring" or column.startswith("native:"):
+                counts["calls"] += int(count)
+                counts["ring"] += int(count) if column == "ring" else 0
+    return counts
+
+
 def number(pattern, text, what):
     found = re.search(pattern, text, re.MULTILINE)
     if not found:
@@ -250,6 +264,8 @@ class Servers(bench.Bench):
         self.starts = 1 if args.quick else STARTS
         self.seconds = 0.2 if args.quick else 1.0
         self.loads = []     # names of those that were measured
+        self.looks = [["calls on the ring", "off", "ring", "auto",
+                       "hints in auto"]]
         cores = sorted(os.sched_getaffinity(0))
         self.cores = {"server": cores[:1] if args.pin else cores,
                       "client": cores[-1:] if args.pin else cores}
@@ -266,26 +282,18 @@ class Servers(bench.Bench):
 
     def look(self, server, name, args):
         """What becomes of the calls, in runs that are not measured."""
-        for variant in ("ring", "auto"):
+        row = [name]
+        for variant in ("off", "ring", "auto"):
             stats = os.path.join(server.where, f"stats-{variant}")
             server.start(variant, stats)
             server.load(variant, args, 0.2)
             server.stop(variant)
-            ring = total = hints = 0
-            with open(stats, encoding="ascii") as f:
-                for line in f:
-                    word = line.split()
-                    if len(word) != 3 or word[0] in ("#", "process"):
-                        continue
-                    if word[:2] == ["prefetch", "hints"]:
-                        hints += int(word[2])
-                    elif word[1] == "ring" or word[1].startswith("native:"):
-                        total += int(word[2])
-                        ring += int(word[2]) if word[1] == "ring" else 0
+            counts = counters(stats)
             os.unlink(stats)
-            self.notes.append(f"{name}, {variant}: {ring / total:.0%} of the "
-                              f"calls on the ring, {hints} hints"
-                              if total else f"{name}: nothing was counted")
+            if not counts["calls"]:
+                raise bench.Trouble(f"{name} ({variant}): nothing was counted")
+            row += [f"{counts['ring'] / counts['calls']:.0%}"]
+        self.looks.append([*row, str(counts["hints"])])
 
     def one_load(self, server, name, variant):
         """Microseconds per request: below 1 is faster, as everywhere else."""
@@ -362,7 +370,7 @@ class Servers(bench.Bench):
               f"{self.starts} starts, load {m['load'][0]}; us per request, of "
               "all clients together.\n")
         if self.loads:
-            for rows in (self.table(), self.goal_table()):
+            for rows in (self.table(), self.goal_table(), self.looks):
                 bench.print_table(rows)
                 print()
         for note in self.notes:
