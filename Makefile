@@ -286,7 +286,10 @@ deb: ## build build/libshim_VERSION_amd64.deb
 	$(Q)(cd $(DEB_TOP) && env -u MAKEFLAGS -u MFLAGS dpkg-buildpackage -b -us -uc) >$(BUILD)/deb/log 2>&1 || \
 		{ tail -n 30 $(BUILD)/deb/log; exit 1; }
 	$(Q)cp $(BUILD)/deb/$(notdir $(DEB)) $(DEB)
-.PHONY: deb
+
+check-deb: deb ## install the package on a new Debian, use it, remove it (root)
+	$(Q)tests/check_deb.sh $(DEB)
+.PHONY: deb check-deb
 
 clean: ## remove everything that was built
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-fuzz \

@@ -166,10 +166,8 @@ uint64_t calls_of_power(const struct histogram *h, unsigned power)
 	size_t i;
 
 	/* What is less than eight ns is there as 2^2. */
-	for (i = 0; h && i < BUCKETS; i++) {
-		if ((i < PARTS ? 2 : i / PARTS + 2) == power)
-			sum += h->bucket[i];
-	}
+	for (i = 0; h && i < PARTS; i++)
+		sum += h->bucket[(power - 2) * PARTS + i];
 	return sum;
 }
 
