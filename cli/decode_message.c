@@ -179,7 +179,9 @@ static void put_message(struct decoder *d, const struct message *m)
 	put_key(d->out, ", msg_iovlen=", m->h.msg_iovlen);
 	if (m->h.msg_controllen) {
 		text_puts(d->out, ", msg_control=");
-		part_find(m->parts, SHIM_TRACE_CONTROL, m->arg, ANY_INDEX, &part);
+		if (!part_find(m->parts, SHIM_TRACE_CONTROL, m->arg, ANY_INDEX,
+			       &part))
+			part.head.size = 0;
 		put_control(d, part.bytes, part.head.size,
 			    (uintptr_t)m->h.msg_control, m->h.msg_controllen);
 	}

@@ -205,12 +205,25 @@ void recording_word(struct recording *r, unsigned route,
 
 /* Records on their way through the window. */
 
+/* Times that can be subtracted and added to a date. */
+static void limit_times(struct shim_trace_record *record, size_t size)
+{
+	struct shim_trace_leave *leave = (void *)record;
+
+	if (record->time > INT64_MAX / 2)
+		record->time = 0;
+	if (record->kind == SHIM_TRACE_LEAVE && size >= sizeof(*leave) &&
+	    leave->native > INT64_MAX / 2)
+		leave->native = 0;
+}
+
 static void take(struct recording *r, const struct found *found,
 		 const struct recording_taker *taker)
 {
 	struct lane *lane = &r->lanes[found->lane];
 
 	lane_copy(r, lane, found->pos, found->size);
+	limit_times((struct shim_trace_record *)r->copy, found->size);
 	if (lane->taken == found->from)
 		lane->taken = found->pos + found->size;
 	r->count++;

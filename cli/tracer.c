@@ -35,7 +35,9 @@ int64_t tracer_realtime(const struct tracer *t, uint64_t time)
 {
 	const struct shim_trace_header *h = recording_header(t->recording);
 
-	return (int64_t)(time ? time : tracer_now()) + h->realtime;
+	/* Whoever has made the recording may have written anything there. */
+	return (int64_t)((time ? time : tracer_now()) +
+			 (uint64_t)h->realtime);
 }
 
 bool tracer_shows(const struct tracer *t, int64_t result)
