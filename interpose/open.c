@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "fdtable.h"
+#include "fs.h"
 #include "hints.h"
 #include "native.h"
 
@@ -43,6 +44,8 @@ static int do_open(const struct how *h)
 	ret = native(h);
 	if (shim_hint_due(began))
 		shim_hint_opened(ret, h->path, h->flags, shim_hint_slow(began));
+	if (ret >= 0 && o.route == SHIM_UNKNOWN_FS)
+		shim_fs_learn(ret);
 	/* Direct I/O leaves us before the call returns: not asked of a ring. */
 	if (ret >= 0 && !(h->flags & (O_DIRECT | O_PATH)) &&
 	    shim_may_remember())

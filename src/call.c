@@ -4,6 +4,7 @@
  * are in call_rw.c, messages and accept in call_msg.c.
  */
 #include "call_internal.h"
+#include "fs.h"
 
 #include <linux/openat2.h>
 #include <sys/socket.h>
@@ -89,33 +90,46 @@ static bool special(const char *path)
 }
 
 /*
+ * A file system that answers to a daemon or a server would see the O_NONBLOCK
+ * that the inline try adds.
+ */
+static enum shim_route file_route(const struct shim_file *file)
+{
+	int known = shim_fs_known(file->fs);
+
+	if (!S_ISREG(file->mode) && !S_ISDIR(file->mode))
+		return SHIM_SPECIAL_PATH;
+	if (known < 0)
+		return SHIM_UNKNOWN_FS;
+	return known & SHIM_FS_INLINE_OPEN ? SHIM_RING : SHIM_SPECIAL_PATH;
+}
+
+/*
  * Look before the open, not after it: the kernel's inline try adds O_NONBLOCK
  * (io_openat2), which FIFOs and devices obey, and an open of a FIFO that was
  * not meant to be cannot be taken back, because its peer has seen it.  This
  * look also tells whether @path may be read at all.
  */
 static enum shim_route open_route(int dirfd, const char *path, int flags,
-				  struct stat *st)
+				  struct shim_file *file)
 {
 	int at = AT_NO_AUTOMOUNT, ret;
 
-	st->st_mode = 0;
+	*file = (struct shim_file){ 0 };
 	if (flags & ~OPEN_FLAGS || (flags & O_ACCMODE) == O_ACCMODE)
 		return SHIM_CREATE;
 	if (flags & O_NOFOLLOW)
 		at |= AT_SYMLINK_NOFOLLOW;
-	ret = (int)shim_sys4(SYS_newfstatat, dirfd, path, st, at);
+	ret = shim_file_look(dirfd, path, at, file);
 	if (ret && ret != -ENOENT)
 		return SHIM_RETRY;
 	if (special(path))
 		return SHIM_SPECIAL_PATH;
-	if (!ret && !S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
-		return SHIM_SPECIAL_PATH;
-	return SHIM_RING;
+	return ret ? SHIM_RING : file_route(file);
 }
 
 static void ring_open(struct shim_outcome *o, int dirfd, const char *path,
-		      int flags, const struct stat *st)
+		      int flags, const struct shim_file *file)
 {
 	struct shim_slot *slot = shim_slot_take(&o->thread->driver.completions);
 	struct open_how how = {
@@ -130,7 +144,8 @@ static void ring_open(struct shim_outcome *o, int dirfd, const char *path,
 		return;
 	if (ret >= 0) {
 		/* Direct I/O would outlive the call: nothing for the ring. */
-		shim_fd_opened_as((int)ret, st, !(flags & (O_DIRECT | O_PATH)));
+		shim_fd_opened_as((int)ret, file,
+				  !(flags & (O_DIRECT | O_PATH)));
 		shim_ring_result(o, ret);
 	} else if (ret == -ENOENT || ret == -ENOTDIR || ret == -EACCES ||
 		   ret == -EMFILE) {
@@ -146,14 +161,14 @@ void shim_call_open(struct shim_outcome *o, enum shim_call call, int dirfd,
 {
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	struct shim_thread *t;
-	struct stat st;
+	struct shim_file file;
 
 	if (shim_outcome_begin(o, call, frame) != SHIM_RING)
 		return;
 	t = o->thread;
-	o->route = open_route(dirfd, path, flags, &st);
+	o->route = open_route(dirfd, path, flags, &file);
 	if (o->route == SHIM_RING)
-		ring_open(o, dirfd, path, flags, &st);
+		ring_open(o, dirfd, path, flags, &file);
 	shim_end(t);
 }
 

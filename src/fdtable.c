@@ -12,16 +12,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdatomic.h>
-#include <sys/sysmacros.h>
-#include <sys/vfs.h>
-#include <linux/magic.h>
 
+#include "fs.h"
 #include "sys.h"
 
 #define MAX_FD 65536
-
-/* Not in Debian 12's linux/magic.h. */
-#define XFS_MAGIC 0x58465342
 
 union entry {
 	uint64_t word;
@@ -63,52 +58,13 @@ static void put(int fd, union entry seen, union entry fresh)
 		atomic_compare_exchange_strong(&table[fd], &word, fresh.word);
 }
 
-/*
- * File systems known to answer RWF_NOWAIT for cached pages, and to close
- * without work of their own.  Everything else is left to the kernel's own path.
- */
-static uint8_t fs_flags(int fd)
+/* Of a regular file or a directory on the file system @fs. */
+static uint8_t fs_flags(int fd, uint64_t fs)
 {
-	struct statfs fs;
+	unsigned flags = shim_fs_flags(fd, fs);
 
-	if (shim_sys(SYS_fstatfs, fd, &fs, 0))
-		return SHIM_FD_NO_NOWAIT;
-	switch (fs.f_type) {
-	case EXT4_SUPER_MAGIC:
-	case XFS_MAGIC:
-	case BTRFS_SUPER_MAGIC:
-		return SHIM_FD_INLINE_CLOSE;
-	case TMPFS_MAGIC:
-	case RAMFS_MAGIC:
-		return SHIM_FD_INLINE_CLOSE | SHIM_FD_NO_NOWAIT;
-	default:
-		return SHIM_FD_NO_NOWAIT;
-	}
-}
-
-/*
- * Remember the answer of fs_flags() by device: programs use few.  Not for
- * anonymous devices (major number 0), whose numbers are used again.
- */
-static uint8_t device_flags(int fd, uint64_t dev)
-{
-	static _Atomic uint64_t known[16];
-	uint64_t word, tag = dev << 8 | 0x80;
-	unsigned i, slot = (unsigned)(dev * 0x9e3779b97f4a7c15ULL >> 60);
-
-	if (!major(dev))
-		return fs_flags(fd);
-	for (i = 0; i < 16; i++) {
-		word = atomic_load(&known[(slot + i) % 16]);
-		if ((word & ~0x7fULL) == tag)
-			return word & 0x7f;
-		if (!word)
-			break;
-	}
-	word = tag | fs_flags(fd);
-	if (i < 16)
-		atomic_store(&known[(slot + i) % 16], word);
-	return word & 0x7f;
+	return (flags & SHIM_FS_NOWAIT ? 0 : SHIM_FD_NO_NOWAIT) |
+	       (flags & SHIM_FS_INLINE_CLOSE ? SHIM_FD_INLINE_CLOSE : 0);
 }
 
 static int option(int fd, int name)
@@ -154,9 +110,9 @@ static void classify_socket(int fd, union entry *e)
 		e->flags |= SHIM_FD_LOWAT;
 }
 
-static void classify(int fd, const struct stat *st, union entry *e)
+static void classify(int fd, const struct shim_file *file, union entry *e)
 {
-	switch (st->st_mode & S_IFMT) {
+	switch (file->mode & S_IFMT) {
 	case S_IFIFO:
 		e->kind = SHIM_FD_PIPE;
 		e->flags = SHIM_FD_INLINE_CLOSE;
@@ -167,11 +123,11 @@ static void classify(int fd, const struct stat *st, union entry *e)
 	case S_IFREG:
 		e->kind = SHIM_FD_REGULAR;
 		e->flags = (e->flags & SHIM_FD_OURS) |
-			   device_flags(fd, st->st_dev);
+			   fs_flags(fd, file->fs);
 		break;
 	case S_IFDIR:
 		e->kind = SHIM_FD_OTHER;
-		e->flags = device_flags(fd, st->st_dev) & SHIM_FD_INLINE_CLOSE;
+		e->flags = fs_flags(fd, file->fs) & SHIM_FD_INLINE_CLOSE;
 		break;
 	default:
 		/* Also 0: anonymous inodes, but for an eventfd of ours. */
@@ -189,7 +145,8 @@ static int look_up(int fd, union entry *e)
 	e->epoch = atomic_load(&epoch);
 	ret = shim_sys_fstat(fd, &st);
 	if (!ret) {
-		classify(fd, &st, e);
+		classify(fd, &(struct shim_file){
+			st.st_mode, shim_fs_of(st.st_dev) }, e);
 		put(fd, seen, *e);
 	}
 	return ret;
@@ -255,7 +212,7 @@ void shim_fd_opened(int fd, enum shim_kind kind)
 	put(fd, seen, e);
 }
 
-void shim_fd_opened_as(int fd, const struct stat *st, bool ours)
+void shim_fd_opened_as(int fd, const struct shim_file *file, bool ours)
 {
 	union entry seen, e;
 
@@ -264,7 +221,7 @@ void shim_fd_opened_as(int fd, const struct stat *st, bool ours)
 	seen = e = get(fd);
 	e.epoch = atomic_load(&epoch);
 	e.flags = ours ? SHIM_FD_OURS : 0;
-	classify(fd, st, &e);
+	classify(fd, file, &e);
 	put(fd, seen, e);
 }
 

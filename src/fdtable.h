@@ -57,11 +57,11 @@ void shim_fds_forget_all(void);
 void shim_fd_opened(int fd, enum shim_kind kind);
 
 /*
- * The same, when @st is what stat(2) said of it a moment before.  @ours: reads
- * may be asked of the ring.
+ * The same, when @file is what a look (fs.h) said of it a moment before.  @ours:
+ * reads may be asked of the ring.
  */
-struct stat;
-void shim_fd_opened_as(int fd, const struct stat *st, bool ours);
+struct shim_file;
+void shim_fd_opened_as(int fd, const struct shim_file *file, bool ours);
 
 /* Add @flag to what is known of @fd. */
 void shim_fd_learn(int fd, uint8_t flag);

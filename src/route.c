@@ -35,6 +35,7 @@ static const char *const route_names[SHIM_ROUTES] = {
 	[SHIM_WORKER] = "worker",
 	[SHIM_CREATE] = "create",
 	[SHIM_SPECIAL_PATH] = "special-path",
+	[SHIM_UNKNOWN_FS] = "unknown-fs",
 	[SHIM_WAITED] = "waited",
 	[SHIM_SPACE] = "space",
 	[SHIM_MAY_SPLIT] = "may-split",

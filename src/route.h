@@ -50,7 +50,8 @@ enum shim_route {
 	SHIM_UNCACHED,        /* would have to wait for a disk */
 	SHIM_WORKER,          /* would be moved to a kernel worker thread */
 	SHIM_CREATE,          /* O_CREAT, O_TRUNC, O_TMPFILE, unknown flags */
-	SHIM_SPECIAL_PATH,    /* below /dev, /proc or /sys; a device, a FIFO */
+	SHIM_SPECIAL_PATH,    /* below /dev, /proc or /sys; a device, a FIFO; FUSE, NFS */
+	SHIM_UNKNOWN_FS,      /* the first open on a file system */
 	SHIM_WAITED,          /* a read, recv, accept or connect that waits */
 	SHIM_SPACE,           /* a write that waits for space */
 	SHIM_MAY_SPLIT,       /* a blocking write that may move a part first */

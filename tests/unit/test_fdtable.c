@@ -19,6 +19,7 @@
 #include <linux/magic.h>
 
 #include "fdtable.h"
+#include "fs.h"
 
 static void check_known(int fd, int kind, int flags)
 {
@@ -210,17 +211,17 @@ static void bad_numbers(enum shim_ring_form form)
 static void opened(enum shim_ring_form form)
 {
 	int fd = eventfd(0, 0), flags;
-	struct stat st;
+	struct shim_file file;
 
 	(void)form;
 	shim_fd_opened(fd, SHIM_FD_EVENTFD);
 	check_known(fd, SHIM_FD_EVENTFD, SHIM_FD_OURS | SHIM_FD_INLINE_CLOSE);
 	fd = open("/etc/passwd", O_RDONLY);
-	CHECK_EQ(fstat(fd, &st), 0);
+	CHECK_EQ(shim_file_look(AT_FDCWD, "/etc/passwd", 0, &file), 0);
 	flags = expected_flags(fd);
-	shim_fd_opened_as(fd, &st, true);
+	shim_fd_opened_as(fd, &file, true);
 	check_known(fd, SHIM_FD_REGULAR, SHIM_FD_OURS | flags);
-	shim_fd_opened_as(fd, &st, false);
+	shim_fd_opened_as(fd, &file, false);
 	check_known(fd, SHIM_FD_REGULAR, flags);
 	shim_fd_forget(fd);
 	check_known(fd, SHIM_FD_UNKNOWN, 0);
@@ -377,12 +378,12 @@ static void opened_race(enum shim_ring_form form)
 {
 	struct shim_fd info;
 	pthread_t t;
-	struct stat st;
+	struct shim_file file;
 	int i;
 
 	(void)form;
 	race_setup();
-	CHECK_EQ(fstat(as_file, &st), 0);
+	CHECK_EQ(shim_file_look(as_file, "", AT_EMPTY_PATH, &file), 0);
 	CHECK_EQ(pthread_create(&t, NULL, look_all_the_time, NULL), 0);
 	for (i = 0; in_time(); i++) {
 		CHECK_EQ(syscall(SYS_dup2, i & 1 ? as_pipe : as_file, raced),
@@ -390,7 +391,7 @@ static void opened_race(enum shim_ring_form form)
 		shim_fd_forget(raced);
 		if (i & 1)
 			continue;
-		shim_fd_opened_as(raced, &st, true);
+		shim_fd_opened_as(raced, &file, true);
 		info = shim_fd_known(raced);
 		/* Another look of the new file may have been first or last. */
 		if (info.kind == SHIM_FD_PIPE)
