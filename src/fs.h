@@ -52,7 +52,7 @@ int shim_file_look_closely(int dirfd, const char *path, int flags,
 static inline int shim_file_look(int dirfd, const char *path, int flags,
 				 struct shim_file *file)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	long ret;
 
 	if (shim_fs_anonymous)
