@@ -29,7 +29,7 @@ static uint64_t key_of(const struct statx *sx)
 int shim_file_look_closely(int dirfd, const char *path, int flags,
 			   struct shim_file *file)
 {
-	struct statx sx;
+	struct statx sx = { 0 };
 	long ret;
 
 	ret = shim_sys6(SYS_statx, dirfd, (long)path, flags,
