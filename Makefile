@@ -233,6 +233,10 @@ coverage: setup build ## which share of the calls of common programs is seen (CO
 bench: build $(BENCHES) ## ratios of medians, side by side (BENCH_ARGS=--quick)
 	$(Q)$(PYTHON) bench/bench.py --build $(BUILD) $(BENCH_ARGS)
 
+bench-traces: build ## dd under shim trace, strace, perf trace (BENCH_ARGS=--quick)
+	$(Q)$(PYTHON) bench/traces.py --build $(BUILD) $(BENCH_ARGS)
+.PHONY: bench-traces
+
 bench-servers: build ## redis, nginx and PostgreSQL under load (BENCH_ARGS=--quick)
 	$(Q)$(PYTHON) bench/servers.py --build $(BUILD) $(BENCH_ARGS)
 .PHONY: bench-servers

@@ -44,11 +44,7 @@ static atomic_int free_blocks;
 static atomic_uint alive_then;  /* blocks that the last sweep left alone */
 static atomic_int ring_denied;  /* for ever: EPERM, ENOSYS, EINVAL */
 
-/*
- * One page that a forked child finds zero, and a child that shares memory does
- * not: the process that all this belongs to.
- */
-static atomic_int *alive;
+atomic_int *shim_alive;
 
 static void *map_pages(size_t len)
 {
@@ -62,14 +58,14 @@ static void *map_pages(size_t len)
 void shim_threads_init(const struct shim_host *h)
 {
 	host = h;
-	alive = map_pages(SHIM_PAGE);
-	if (!alive || shim_sys(SYS_madvise, alive, SHIM_PAGE,
+	shim_alive = map_pages(SHIM_PAGE);
+	if (!shim_alive || shim_sys(SYS_madvise, shim_alive, SHIM_PAGE,
 			       MADV_WIPEONFORK)) {
 		/* Before 4.14, or no memory: forks could not be told. */
 		atomic_store(&ring_denied, 1);
 		return;
 	}
-	atomic_store(alive, shim_sys_getpid());
+	atomic_store(shim_alive, shim_sys_getpid());
 }
 
 static struct block *block_at(unsigned i)
@@ -215,9 +211,9 @@ static bool child_sharing_memory(void)
 {
 	int pid;
 
-	if (!alive)
+	if (!shim_alive)
 		return false;
-	pid = atomic_load(alive);
+	pid = atomic_load(shim_alive);
 	if (pid)
 		return pid != shim_sys_getpid();
 	shim_threads_fork_child();
@@ -334,18 +330,13 @@ enum shim_route shim_thread_refused(struct shim_thread *t)
 		t->driver.phase = SHIM_PHASE_NONE;
 		return SHIM_RETRY;
 	}
-	if (atomic_load(alive)) {
+	if (atomic_load(shim_alive)) {
 		/* What it has looked at is not what its parent has there. */
 		shim_fds_forget_all();
 		return SHIM_VFORK;
 	}
 	shim_threads_fork_child();
 	return SHIM_RETRY;
-}
-
-bool shim_process_forked(void)
-{
-	return alive && !atomic_load_explicit(alive, memory_order_relaxed);
 }
 
 bool shim_thread_is_own(void)
@@ -396,8 +387,8 @@ void shim_threads_fork_child(void)
 	shim_self = NULL;
 	atomic_store(&free_blocks, (int)n);
 	atomic_store(&alive_then, 0);
-	if (alive)
-		atomic_store(alive, shim_sys_getpid());
+	if (shim_alive)
+		atomic_store(shim_alive, shim_sys_getpid());
 	shim_parked_fork_child();
 	shim_fds_forget_all();
 	shim_counters_reset();

@@ -100,9 +100,19 @@ enum shim_route shim_thread_refused(struct shim_thread *t);
 bool shim_thread_is_own(void);
 
 /*
+ * One page that a forked child finds zero, and a child that shares memory does
+ * not: the process that all this belongs to.  NULL: none could be had.
+ */
+extern atomic_int *shim_alive;
+
+/*
  * Is this the child of a fork that nobody has told us of?  Costs no system call.
  */
-bool shim_process_forked(void);
+static inline bool shim_process_forked(void)
+{
+	return shim_alive && !atomic_load_explicit(shim_alive,
+						   memory_order_relaxed);
+}
 
 /* May a frame not be compared with another one's address?  A system call. */
 bool shim_on_alternate_stack(void);

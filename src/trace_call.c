@@ -146,6 +146,31 @@ static const uint64_t *counts_of(const struct shape *shape)
 	return shim_self ? shim_self->counts[shape->call] : no_counts;
 }
 
+static void take_before(struct shim_taking *taking, const struct shape *shape,
+			bool early)
+{
+	unsigned of = SHIM_TAKE_BEFORE | (early ? SHIM_TAKE_BUFFERS : 0);
+
+	for (; taking->arg < 6; taking->arg++) {
+		if (SHIM_TAKE(shape->args[taking->arg]) & of)
+			shim_trace_take_before(taking,
+					       shape->args[taking->arg],
+					       early);
+	}
+}
+
+static void take_after(struct shim_taking *taking,
+		       const struct shim_traced *t, const struct shape *shape,
+		       int64_t result)
+{
+	for (; taking->arg < 6; taking->arg++) {
+		if (SHIM_TAKE(shape->args[taking->arg]) & ~SHIM_TAKE_NEVER)
+			shim_trace_take_after(taking, t,
+					      shape->args[taking->arg],
+					      result);
+	}
+}
+
 void shim_trace_begin(struct shim_traced *t, unsigned nr,
 		      const uint64_t args[6])
 {
@@ -169,8 +194,7 @@ void shim_trace_begin(struct shim_traced *t, unsigned nr,
 	e.record.nr = (uint16_t)nr;
 	memcpy(e.args, args, sizeof(e.args));
 	parts.n = 0;
-	for (; taking.arg < 6; taking.arg++)
-		shim_trace_take_before(&taking, shape->args[taking.arg], t->early);
+	take_before(&taking, shape, t->early);
 	if (wants_fds())
 		t->seq = write_with_fds(&e.record, sizeof(e), &parts, shape,
 					args);
@@ -210,9 +234,7 @@ void shim_trace_end(struct shim_traced *t, int64_t result)
 	if (t->seq) {
 		fill_leave(&l, t, shape, result);
 		parts.n = 0;
-		for (; taking.arg < 6; taking.arg++)
-			shim_trace_take_after(&taking, t, shape->args[taking.arg],
-				   result);
+		take_after(&taking, t, shape, result);
 		if (wants_fds())
 			write_with_new_fds(&l, &parts, shape, t->args);
 		else

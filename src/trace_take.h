@@ -38,6 +38,16 @@ struct shim_taking {
 	bool ask;      /* otherwise */
 };
 
+/* Is there anything to take of an argument, before the call and after it? */
+#define SHIM_TAKE(what) (1U << (what))
+#define SHIM_TAKE_BUFFERS (SHIM_TAKE(IN) | SHIM_TAKE(IN_IOV) | \
+			   SHIM_TAKE(IN_MSG) | SHIM_TAKE(IN_MMSG))
+#define SHIM_TAKE_BEFORE (SHIM_TAKE(PATH) | SHIM_TAKE(OUT_MSG) | \
+			  SHIM_TAKE(IN_ADDR) | SHIM_TAKE(LENGTH) | \
+			  SHIM_TAKE(OFFSET) | SHIM_TAKE(TIMEOUT) | \
+			  SHIM_TAKE(FCNTL))
+#define SHIM_TAKE_NEVER (SHIM_TAKE(VALUE) | SHIM_TAKE(FD))
+
 /*
  * Before the call: what the kernel is going to read, if that can be read.
  * @early: buffers as well.
