@@ -85,7 +85,7 @@ enum decoded arg_buffer_in(struct decoder *d, unsigned arg)
 		text_put(d->out, "\"\"", 2);
 		return DECODED;
 	}
-	if (!find_in(d, SHIM_TRACE_BYTES, arg, &part))
+	if (!d->args[arg] || !find_in(d, SHIM_TRACE_BYTES, arg, &part))
 		return put_address_of(d, arg);
 	put_string(d, part.bytes, part.head.size, part.head.total);
 	return DECODED;

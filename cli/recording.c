@@ -288,6 +288,8 @@ static void scan(struct recording *r, uint32_t index,
 			found.from = held ? UINT64_MAX : lane->last;
 			if (!put(r, record->seq, &found, taker))
 				break;
+			if (lane->newest < record->seq)
+				lane->newest = record->seq;
 			if (held)
 				lane_found(record, mark);
 			lane->last = pos + found.size;
@@ -344,6 +346,7 @@ unsigned recording_drain(struct recording *r, unsigned room,
 			 const struct recording_taker *taker)
 {
 	unsigned begin = r->count, before;
+	bool moved;
 	uint32_t i;
 
 	do {
@@ -355,13 +358,14 @@ unsigned recording_drain(struct recording *r, unsigned room,
 				scan(r, i, taker);
 		}
 		take_next(r, taker);
-		if (r->count == before && is_overdue(r)) {
+		moved = r->count != before;
+		if (!moved && is_overdue(r)) {
 			give_up(r);
-			take_next(r, taker);
+			moved = true;
 		}
 		for (i = 0; i < lanes_used(r); i++)
 			lane_release(r, &r->lanes[i]);
-	} while (r->count != before && r->count - begin < room);
+	} while (moved && r->count - begin < room);
 	return r->count - begin;
 }
 
@@ -376,18 +380,21 @@ void recording_over(struct recording *r)
 
 void recording_bury(struct recording *r, uint32_t pid)
 {
-	recording_supersede(r, pid, NULL);
+	uint32_t i;
+
+	for (i = 0; i < lanes_used(r); i++)
+		r->lanes[i].dead |= r->lanes[i].known && r->lanes[i].pid == pid;
 }
 
-void recording_supersede(struct recording *r, uint32_t pid,
-			 const struct lane *but)
+void recording_supersede(struct recording *r, uint32_t pid, uint64_t seq)
 {
 	uint32_t i;
 
 	for (i = 0; i < lanes_used(r); i++) {
 		struct lane *lane = &r->lanes[i];
 
-		lane->dead |= lane->known && lane->pid == pid && lane != but;
+		lane->dead |= lane->known && lane->pid == pid &&
+			lane->newest && lane->newest < seq;
 	}
 }
 

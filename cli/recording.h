@@ -37,6 +37,7 @@ struct lane {
 	uint64_t scan;  /* what is before it has been looked at */
 	uint64_t last;  /* where the last record that was found ends */
 	uint64_t taken; /* what is before it can be given back */
+	uint64_t newest; /* the largest number that was found; 0: none */
 };
 
 struct recording;
@@ -79,9 +80,11 @@ void recording_over(struct recording *r);
 /* Process @pid does not live any more; its lanes end where they are. */
 void recording_bury(struct recording *r, uint32_t pid);
 
-/* The same for its lanes but @but: it has executed another program. */
-void recording_supersede(struct recording *r, uint32_t pid,
-			 const struct lane *but);
+/*
+ * The same for its lanes in which nothing is newer than number @seq: it has
+ * executed another program then.
+ */
+void recording_supersede(struct recording *r, uint32_t pid, uint64_t seq);
 
 /* No lane leads to @user any more. */
 void recording_forget(struct recording *r, const void *user);

@@ -21,6 +21,7 @@
 #include "child.h"
 #include "fd_paths.h"
 #include "shim.h"
+#include "trace_strays.h"
 
 #define MS 1000000ULL
 #define BEAT_NS (20 * MS)
@@ -131,12 +132,19 @@ static int add_root(struct tracer *t, pid_t pid)
 	return 0;
 }
 
-/* Until the last process that is traced has gone. */
-static void collect(struct tracer *t)
+/* Is nobody left who could make a call that is traced? */
+static bool is_over(struct tracer *t, int fd)
+{
+	return !t->tracees.processes &&
+		!(t->options->follow && add_strays(&t->tracees, fd));
+}
+
+/* Until the last process that is traced has gone; @fd is the recording. */
+static void collect(struct tracer *t, int fd)
 {
 	uint64_t sleep = 0;
 
-	while (t->tracees.processes) {
+	while (!is_over(t, fd)) {
 		if (tracer_drain(t, BATCH) >= BATCH) {
 			sleep = 0;
 			continue;
@@ -162,7 +170,7 @@ static void warn_of_nothing(const struct trace_program *p,
 		    p->argv[0]);
 }
 
-static int watch(struct tracer *t, pid_t pid)
+static int watch(struct tracer *t, pid_t pid, int fd)
 {
 	pthread_t thread;
 	int ret = start_beat(t->recording, &thread);
@@ -171,12 +179,12 @@ static int watch(struct tracer *t, pid_t pid)
 		return ret;
 	ret = add_root(t, pid);
 	if (!ret)
-		collect(t);
+		collect(t, fd);
 	stop_beat(thread);
 	return ret;
 }
 
-static int run(struct trace_program *p, struct tracer *t)
+static int run(struct trace_program *p, struct tracer *t, int fd)
 {
 	struct before before = { p, t->recording };
 	struct child child;
@@ -188,7 +196,7 @@ static int run(struct trace_program *p, struct tracer *t)
 	signal(SIGPIPE, SIG_IGN);
 	raise_limit();
 	t->live = true;
-	ret = watch(t, child.pid);
+	ret = watch(t, child.pid, fd);
 	if (ret)
 		say("%s: the program is not traced", strerror(-ret));
 	__atomic_or_fetch(&recording_header(t->recording)->flags,
@@ -220,11 +228,12 @@ int trace_program(struct trace_program *p)
 
 	if (make(p->options, &recording, &fd))
 		return EXIT_CANNOT_RUN;
-	ret = prepare(p, fd);
-	if (!ret)
-		ret = tracer_begin(&t, p->options, recording);
+	/* What the output is piped to must not be traced: before it. */
+	ret = tracer_begin(&t, p->options, recording);
 	if (!ret) {
-		ret = run(p, &t);
+		ret = prepare(p, fd);
+		if (!ret)
+			ret = run(p, &t, fd);
 		p->incomplete = tracer_end(&t) != 0;
 		if (!ret)
 			warn_of_nothing(p, &t);

@@ -172,7 +172,7 @@ static void on_start(struct tracer *t, struct lane *lane, struct tracee *tracee,
 {
 	abandon(t, tracee, 0);
 	end_others(t, tracee);
-	recording_supersede(t->recording, lane->pid, lane);
+	recording_supersede(t->recording, lane->pid, record->seq);
 	fd_paths_exec(tracee->process->paths);
 	tracee->ending = tracee->process->exiting = false;
 	EACH_VIEW(t, program, tracee, record, size);
@@ -300,7 +300,11 @@ static void end_process(struct tracer *t, struct process *p)
 		tracee = p->threads;
 		if (tracee->tid == p->pid && tracee->sibling)
 			tracee = tracee->sibling;
-		end_thread(t, tracee, p->known, p->status);
+		/* One that said so has ended before. */
+		if (tracee->ending && tracee->tid != p->pid)
+			end_thread(t, tracee, true, 0);
+		else
+			end_thread(t, tracee, p->known, p->status);
 	}
 	process_remove(&t->tracees, p);
 }
@@ -355,17 +359,22 @@ int tracer_begin(struct tracer *t, const struct trace_options *o,
 	return 0;
 }
 
-static void say_lost(const struct tracer *t, uint64_t lost)
+static void say_lost(const struct tracer *t, uint64_t lost, bool live)
 {
 	if (lost)
 		say("%llu record%s lost: not every call is in the trace",
 		    (unsigned long long)lost, lost == 1 ? " was" : "s were");
+	/* Of an old recording, the beginnings may be gone. */
+	if (t->unknown && live)
+		say("%llu record%s no sense", (unsigned long long)t->unknown,
+		    t->unknown == 1 ? " made" : "s made");
 	if (t->failed)
 		say("%s: not every call is in the trace", strerror(ENOMEM));
 }
 
 int tracer_end(struct tracer *t)
 {
+	bool live = t->live;
 	uint64_t lost;
 	int ret;
 
@@ -378,7 +387,7 @@ int tracer_end(struct tracer *t)
 	lost = recording_lost(t->recording);
 	EACH_VIEW(t, finish, lost);
 	ret = sink_close(&t->sink);
-	say_lost(t, lost);
+	say_lost(t, lost, live);
 	if (lost || t->failed)
 		ret = -1;
 	tracees_free(&t->tracees);

@@ -24,10 +24,10 @@ class Images:
 
     def __init__(self) -> None:
         self.loading: set[str] = set()
-        self.executing: set[str] = set()
-        self.dropped: set[str] = set()
 
     def keeps(self, pid: str, text: str) -> bool:
+        if text.startswith("--- "):  # a signal
+            return False
         if re.match(r"execve\(|<\.\.\. execve resumed>", text):
             if re.search(r"\) += 0$", text):
                 self.loading.add(pid)
@@ -72,7 +72,7 @@ def strace(harness: Harness, argv: list[str], *options: str, **more: object) -> 
     need("strace")
     path = harness.temp_name("strace")
     calls = "trace=" + ",".join((*CALLS, *CONTROL))
-    command = ["strace", "-f", "-o", str(path), "-e", calls, "-e", "signal=none", "-e", "quiet=attach"]
+    command = ["strace", "-f", "-o", str(path), "-e", calls, "-e", "quiet=attach"]
     outcome = harness.run(Side.NATIVE, [*command, *options, *argv], **more)  # type: ignore[arg-type]
     return path.read_text(errors="surrogateescape"), outcome
 

@@ -200,7 +200,6 @@ static void vectors(void)
 	writev(fd, v, 0);
 	writev(fd, NULL, 0);
 	writev(fd, BAD, 2);
-	writev(fd, v, (int)too_much);
 	writev(fd, v, too_many);
 	writev(fd, bad, 2);
 	for (i = 5; i < 40; i++)
