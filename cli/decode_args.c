@@ -239,7 +239,8 @@ static void put_segment(struct decoder *d, struct parts parts, unsigned arg,
 	else if (!there)
 		text_put(d->out, "\"\"", 2);
 	else if (part_find(parts, SHIM_TRACE_SEGMENT, arg, index, &part))
-		put_string(d, part.bytes, part.head.size, there);
+		put_string(d, part.bytes, part.head.size < there ?
+			   part.head.size : there, there);
 	else
 		put_pointer(d->out, (uintptr_t)iov->iov_base);
 }

@@ -327,15 +327,15 @@ static void json_thread(struct tracer *t, struct tracee *tracee, uint64_t time)
 static void json_ended(struct tracer *t, struct tracee *tracee, bool known,
 		       int status)
 {
-	if (!known || tracee->tid != tracee->process->pid)
+	if (tracee->tid != tracee->process->pid)
 		return;
 	put_begin(t, "exit", tracee, tracee->process->exit_time);
-	if (WIFSIGNALED(status)) {
+	if (known && WIFSIGNALED(status)) {
 		t->scratch.n = 0;
 		put_signal(&t->scratch, WTERMSIG(status));
 		put_key(out(t), "signal");
 		put_json(out(t), t->scratch.s, t->scratch.n);
-	} else {
+	} else if (known) {
 		put_number(out(t), "status", WEXITSTATUS(status));
 	}
 	put_end(t);

@@ -237,8 +237,12 @@ void process_status(struct process *p)
 		p->known = waitpid((pid_t)p->pid, &p->status, WNOHANG) > 0;
 	else
 		p->known = ask_pidfd(p) || ask_proc(p) || ask_pidfd(p);
-	if (!p->known && p->exiting && !p->ours) {
-		p->status = (p->exit_code & 0xff) << 8;
-		p->known = true;
-	}
+}
+
+void process_believe(struct process *p)
+{
+	if (p->known || !p->exiting)
+		return;
+	p->status = (p->exit_code & 0xff) << 8;
+	p->known = true;
 }

@@ -21,6 +21,7 @@ struct process {
 	bool exiting;     /* exit_group(2) was called, with ... */
 	int exit_code;
 	uint64_t exit_time;
+	unsigned asked;   /* for its end, in vain */
 	bool known;       /* its end is, as of wait(2): */
 	int status;
 	struct tracee *threads;
@@ -90,5 +91,8 @@ bool tracee_lives(const struct tracee *tracee);
 
 /* Find out how it has ended, once it is gone. */
 void process_status(struct process *process);
+
+/* The kernel does not tell: did it say itself that it would exit? */
+void process_believe(struct process *process);
 
 #endif

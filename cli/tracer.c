@@ -14,6 +14,7 @@
 #include "shim.h"
 
 #define VIEWS 2
+#define ASK_MOST 50 /* times, for the end of a process */
 
 #define EACH_VIEW(t, what, ...) \
 	do { \
@@ -243,10 +244,14 @@ static void take(void *arg, struct lane *lane,
 		 const struct shim_trace_record *record, size_t size)
 {
 	struct tracer *t = arg;
-	struct tracee *tracee = !record->tid && lane->user ? lane->user :
-		tracee_of(t, lane, record);
+	struct tracee *tracee = NULL;
 
 	t->records++;
+	if (!record->tid && lane->user)
+		tracee = lane->user;
+	/* A child that shares memory with the only thread to be traced. */
+	else if (!record->tid || t->options->follow || !t->live)
+		tracee = tracee_of(t, lane, record);
 	if (!tracee)
 		return;
 	if (!record->tid)
@@ -290,8 +295,10 @@ static void end_process(struct tracer *t, struct process *p)
 	struct tracee *tracee;
 
 	process_status(p);
-	if (p->ours && !p->known && t->live)
+	/* Between its death and its funeral the kernel may not tell. */
+	if (!p->known && t->live && (p->ours || p->asked++ < ASK_MOST))
 		return;
+	process_believe(p);
 	if (p->ours && p->known) {
 		t->root_known = true;
 		t->root_status = p->status;

@@ -50,7 +50,7 @@ def alike(text: str) -> str:
 def is_known(native: str, ours: str) -> bool:
     if "F_GETOWN" in native:
         return ours.startswith(native.split(" F_GETOWN")[0] + " F_GETOWN)")
-    return native.startswith("sendmsg(") and "EFAULT" in native and "(19, ADDR, 0)" in ours
+    return native.startswith("sendmsg(") and "EFAULT" in native and bool(re.match(r"sendmsg\(\d+, ADDR, 0\)", ours))
 
 
 @MODES
@@ -122,7 +122,7 @@ def test_pids(harness: Harness, shim: Shim, tmp_path: Path) -> None:
     assert len({line.split()[0] for line in path.read_text().splitlines()}) == 2
     alone = shim("trace", "-o", path, *argv)
     assert alone.ok and not alone.err and not re.search(r"^\d", path.read_text(), re.MULTILINE)
-    assert path.read_text().count("+++") == 1
+    assert path.read_text().count("+++ exited") == 1
 
 
 def test_descriptors_have_paths(harness: Harness, shim: Shim, tmp_path: Path) -> None:
@@ -443,22 +443,22 @@ def test_json(harness: Harness, shim: Shim, traced: Path, tmp_path: Path, mode: 
     assert len(expected) == len(ours) and not different, different[:3]
     assert [o["seq"] for o in made] == sorted(o["seq"] for o in made)
     if mode == "off":
-        assert {o.get("reason") for o in made} <= {"off", "bookkeeping"}
+        assert {o.get("reason") for o in made} <= {"off", "bookkeeping", None}
     else:
         assert any(o["route"] == "ring" for o in made)
 
 
 def test_json_processes_and_paths(harness: Harness, shim: Shim, tmp_path: Path) -> None:
     save(tmp_path / "file", "x\n")
-    script = 'exec 5<file; read x <&5; (exec 5<&-; exit 2); sh -c "kill -9 \\$\\$"; exec 6<&5; read x <&6; exit 0'
+    script = 'exec 5<file; read x <&5; (exec 5<&-; exit 2); sh -c "sleep 0.1; kill -9 \\$\\$"; exec 6<&5; read x <&6; exit 0'
     path = harness.temp_name("trace")
     outcome = shim("trace", "-f", "--json", "-o", path, "bash", "-c", script, cwd=tmp_path)
     assert outcome.ok, outcome.text()
     all = objects(path)
     kinds = collections.Counter(o["type"] for o in all)
-    assert kinds["start"] == 2 and kinds["fork"] == 2 and kinds["exit"] == 3 and "lost" not in kinds
+    assert kinds["start"] == 3 and kinds["fork"] >= 2 and kinds["exit"] == 4 and "lost" not in kinds
     root = all[0]["pid"]
-    assert [o["parent"] for o in all if o["type"] == "fork"] == [root, root]
+    assert [o["parent"] for o in all if o["type"] == "fork"] [0:2] == [root, root]
     assert {o.get("status", o.get("signal")) for o in all if o["type"] == "exit"} == {0, 2, "SIGKILL"}
     reads = [o for o in all if o["type"] == "call" and o["call"] == "read" and o.get("path") == "file"]
     assert len(reads) >= 2 and {o["args"][1] for o in reads} >= {'"x\\n"', '""'}
