@@ -192,7 +192,7 @@ $(FUZZ_BUILD)/%: fuzz/fuzz_%.c $(FUZZ_OBJ) $(FUZZ_MAIN)
 
 fuzz-targets: $(addprefix $(FUZZ_BUILD)/,$(FUZZ))
 
-fuzz: ## fuzz what reads files, FUZZ_SECONDS=60 for each target
+fuzz: setup ## fuzz what reads files, FUZZ_SECONDS=60 for each target
 	$(Q)$(MAKE) --no-print-directory CC=clang SANITIZE='$(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link' \
 		FUZZ_LINK=-fsanitize=fuzzer fuzz-targets
 	$(Q)for t in $(FUZZ); do \
@@ -291,7 +291,7 @@ deb: ## build build/libshim_VERSION_amd64.deb
 		{ tail -n 30 $(BUILD)/deb/log; exit 1; }
 	$(Q)cp $(BUILD)/deb/$(notdir $(DEB)) $(DEB)
 
-check-deb: deb ## install the package on a new Debian, use it, remove it (root)
+check-deb: setup deb ## install the package on a new Debian, use it, remove it (root)
 	$(Q)tests/check_deb.sh $(DEB)
 .PHONY: deb check-deb
 

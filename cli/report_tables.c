@@ -179,6 +179,17 @@ static int64_t longest_of(const struct sums *sums)
 	return most;
 }
 
+static bool unfinished(const struct sums *sums)
+{
+	size_t i;
+
+	for (i = 0; i < sums->calls.number; i++) {
+		if (sums->call[i].unfinished)
+			return true;
+	}
+	return false;
+}
+
 static void put_call(FILE *to, const struct sums *sums, uint32_t number,
 		     int64_t longest)
 {
@@ -199,7 +210,8 @@ static void put_call(FILE *to, const struct sums *sums, uint32_t number,
 		cell_count(to, call->routes[ROUTE_NATIVE]);
 	}
 	cell_count(to, call->errors);
-	cell_count(to, call->unfinished);
+	if (unfinished(sums))
+		cell_count(to, call->unfinished);
 	cell_bytes(to, call->bytes);
 	fputs("</tr>\n", to);
 }
@@ -290,9 +302,10 @@ int tables_calls(FILE *to, const struct sums *sums)
 	fputs("<h2>Calls, and the way they went</h2>\n", to);
 	if (sums->durations)
 		svg_key(to, sums);
-	snprintf(columns, sizeof(columns), "<call|calls%s%s|errors|unfinished|"
-		 "bytes", sums->durations ? "|time|<|of it waiting" : "",
-		 sums->routes ? "|on the ring|native" : "");
+	snprintf(columns, sizeof(columns), "<call|calls%s%s|errors%s|bytes",
+		 sums->durations ? "|time|<|of it waiting" : "",
+		 sums->routes ? "|on the ring|native" : "",
+		 unfinished(sums) ? "|unfinished" : "");
 	html_table(to, sums->durations ? "By the time that they took" :
 		   "By their number", columns);
 	for (i = 0; i < r.number; i++)
