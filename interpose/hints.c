@@ -26,6 +26,7 @@ bool shim_hints_on;
 uint64_t shim_hints_slow = SHIM_SLOW;
 
 static char *const *args;
+static char *const *_Atomic at; /* the operand that the program is at; or NULL */
 static bool eager;
 static atomic_uint score;
 static _Atomic uint64_t last;
@@ -135,34 +136,71 @@ static void begin(const struct shim_prefetch_seed *seed)
 		tell_recent(seed->dev);
 }
 
-/* Is @path an operand that others follow?  Those from it on, or NULL. */
-static char *const *operands_from(const char *path)
+/* Is @path, absolute or as it was given, what the operand @arg says? */
+static bool is_operand(const char *arg, const char *path)
+{
+	size_t n, len = strlen(path);
+
+	if (arg[0] == '.' && arg[1] == '/')
+		arg += 2;
+	if (path[0] == '.' && path[1] == '/')
+		return is_operand(arg, path + 2);
+	n = strlen(arg);
+	return n && n <= len && !strcmp(path + len - n, arg) &&
+	       (n == len || path[len - n - 1] == '/');
+}
+
+/* The operand that @path is, if others follow it, or NULL. */
+static char *const *find_operand(const char *path)
 {
 	char *const *a;
 
 	if (!args || !args[0])
 		return NULL;
 	for (a = args + 1; *a; a++) {
-		if (*a == path || !strcmp(*a, path))
+		if (is_operand(*a, path))
 			return a[1] ? a : NULL;
 	}
 	return NULL;
 }
 
-static void begin_at(int fd, const struct stat *st, const char *path, bool data)
+static void begin_at(int fd, const struct stat *st, bool data)
 {
 	struct shim_prefetch_seed seed = {
 		.dev = st->st_dev, .ino = st->st_ino, .data = data,
 	};
 	char name[4096];
 
-	seed.operands = path ? operands_from(path) : NULL;
+	if (name_of_fd(fd, name, sizeof(name)) < 0)
+		return;
+	seed.operands = find_operand(name);
+	atomic_store(&at, seed.operands);
 	if (!seed.operands) {
-		if (name_of_fd(fd, name, sizeof(name)) < 0 || !parent_of(name))
+		if (!parent_of(name))
 			return;
 		seed.directory = name;
 	}
 	begin(&seed);
+}
+
+/*
+ * Most programs open their operands by the very pointers of argv, and not many
+ * pass over more than a few.
+ */
+static bool opened_operand(const char *path, const struct stat *st)
+{
+	char *const *a = atomic_load(&at);
+	unsigned i;
+
+	for (i = 0; a && *a && i < 32; i++, a++) {
+		if (*a != path && (i > 4 || strcmp(*a, path) != 0))
+			continue;
+		atomic_store(&at, a);
+		shim_prefetch_touch(SHIM_TOUCH_OPERAND, st->st_dev,
+				    (uintptr_t)a);
+		return true;
+	}
+	return false;
 }
 
 static void opened_dir(const struct stat *st)
@@ -177,13 +215,17 @@ static void opened_dir(const struct stat *st)
 static void opened_file(int fd, const char *path, const struct stat *st,
 			bool slow)
 {
-	bool running = shim_prefetch_running;
-
-	if (running)
-		shim_prefetch_touch(slow ? SHIM_TOUCH_READ : SHIM_TOUCH_OPENED,
-				    st->st_dev, st->st_ino);
-	if (running ? shim_prefetch_wants_seed() : slow && evidence())
-		begin_at(fd, st, path, true);
+	if (!shim_prefetch_running) {
+		if (slow && evidence())
+			begin_at(fd, st, true);
+		return;
+	}
+	if (opened_operand(path, st))
+		return;
+	shim_prefetch_touch(slow ? SHIM_TOUCH_READ : SHIM_TOUCH_OPENED,
+			    st->st_dev, st->st_ino);
+	if (shim_prefetch_wants_seed())
+		begin_at(fd, st, true);
 }
 
 void shim_hint_opened(int fd, const char *path, int flags, bool slow)
@@ -205,10 +247,11 @@ void shim_hint_read(int fd)
 
 	if (shim_sys_fstat(fd, &st) || !S_ISREG(st.st_mode))
 		return;
-	if (shim_prefetch_running)
+	/* Operands are always read; where they are is told when they are opened. */
+	if (shim_prefetch_running && !atomic_load(&at))
 		shim_prefetch_touch(SHIM_TOUCH_READ, st.st_dev, st.st_ino);
-	else if (evidence())
-		begin_at(fd, &st, NULL, true);
+	else if (!shim_prefetch_running && evidence())
+		begin_at(fd, &st, true);
 }
 
 /* The directory, absolute, that @path relative to @dirfd is in. */

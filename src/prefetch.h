@@ -48,7 +48,7 @@ enum shim_touch {
 	SHIM_TOUCH_OPENED, /* a file */
 	SHIM_TOUCH_READ,   /* a file, and that was slow */
 	SHIM_TOUCH_DIR,    /* a directory was opened */
-	SHIM_TOUCH_LARGE,  /* a large file: shim_prefetch_large() */
+	SHIM_TOUCH_OPERAND, /* ino is the address in argv */
 };
 
 void shim_prefetch_touch(enum shim_touch how, uint64_t dev, uint64_t ino);

@@ -90,12 +90,10 @@ static char *const *take_run(struct shim_walk *walk, int dir, char *const *argv)
 
 	for (n = 0; *argv && n < RUN && same_directory(first, *argv); n++) {
 		name = *argv++ + directory(first);
-		if (!*name)
-			continue;
 		e = shim_list_add(walk, dir, name);
 		if (!e)
 			break;
-		e->type = DT_UNKNOWN;
+		e->type = *name ? DT_UNKNOWN : DT_DIR;
 	}
 	return argv;
 }
@@ -114,7 +112,7 @@ bool shim_operands_more(struct shim_walk *walk)
 			walk->order = SHIM_ORDER_LISTED;
 		}
 		dir = shim_list_new_dir(walk, fd, 0, -1);
-		walk->dirs[dir].operands = true;
+		walk->dirs[dir].operands = argv;
 		argv = take_run(walk, dir, argv);
 		walk->argv = argv;
 		walk->cur = dir;

@@ -24,6 +24,7 @@
 
 #include "counters.h"
 #include "prefetch_list.h"
+#include "prefetch_memory.h"
 #include "prefetch_operands.h"
 #include "ring.h"
 #include "sys.h"
@@ -33,6 +34,7 @@
 #define OVER_MS 500           /* nothing heard for so long: the walk is over */
 #define LOST 64U              /* so many strangers in a row: it is elsewhere */
 #define ASK 3U                /* so many: ask where it is */
+#define LOOK_EVERY 64U        /* hints, at how much memory there is */
 
 #ifndef IORING_ENTER_EXT_ARG
 #define IORING_ENTER_EXT_ARG (1U << 3) /* 5.11 */
@@ -51,6 +53,7 @@ struct run {
 	struct shim_ring ring;
 	unsigned flying;
 	uint64_t hints, used;      /* of this run */
+	uint64_t look_at;          /* hints; see memory_is_short() */
 	uint32_t bytes[MOST];      /* asked for, by sequence number */
 	unsigned quiet_ms;
 	struct hint hint[MOST];
@@ -201,12 +204,9 @@ static void answer(struct run *r, struct hint *h, int res)
 	r->flying--;
 	if (h->generation != r->walk->generation)
 		return;
-	if (!res && dev_of(&h->found) == r->walk->dev) {
-		shim_walk_is(r->walk, e, h->found.stx_ino);
-		if (r->walk->data && S_ISREG(h->found.stx_mode) &&
-		    !(e->state & SHIM_ENTRY_TOUCHED))
-			load(r, e, &h->found);
-	}
+	if (!res && dev_of(&h->found) == r->walk->dev && r->walk->data &&
+	    S_ISREG(h->found.stx_mode) && !(e->state & SHIM_ENTRY_TOUCHED))
+		load(r, e, &h->found);
 	shim_walk_done(r->walk, e);
 }
 
@@ -226,7 +226,11 @@ static void touched(struct run *r, const struct shim_ahead_message *m)
 		shim_walk_opened_dir(r->walk, m->ino);
 	if (m->how == SHIM_TOUCH_READ)
 		shim_walk_want_data(r->walk);
-	shim_walk_touch(r->walk, m->ino, m->how != SHIM_TOUCH_LOOKED, &used);
+	if (m->how == SHIM_TOUCH_OPERAND)
+		shim_walk_touch_operand(r->walk, (char **)m->ino, &used);
+	else
+		shim_walk_touch(r->walk, m->ino, m->how != SHIM_TOUCH_LOOKED,
+				&used);
 	if (used) {
 		r->used++;
 		shim_count_hint(SHIM_HINT_USED, 1);
@@ -275,6 +279,15 @@ static bool in_vain(const struct run *r)
 
 	return r->walk->misses >= LOST ||
 	       (settled > 4UL * r->ahead->depth && r->used < settled / 4);
+}
+
+/* Is there no more memory to be had than twice what may be read ahead? */
+static bool memory_is_short(struct run *r)
+{
+	if (r->hints < r->look_at)
+		return false;
+	r->look_at = r->hints + LOOK_EVERY;
+	return shim_memory_available() < 2 * r->ahead->bytes;
 }
 
 /* Submit, and wait for an answer, but not for long: there may be news. */
@@ -353,7 +366,8 @@ int shim_ahead_run(void *arg)
 	ret = make_ring(&r);
 	if (ret)
 		atomic_store(&r.ahead->failures, SHIM_AHEAD_NEVER);
-	while (!ret && !atomic_load(&r.ahead->stop) && r.quiet_ms < OVER_MS) {
+	while (!ret && !atomic_load(&r.ahead->stop) && r.quiet_ms < OVER_MS &&
+	       !memory_is_short(&r)) {
 		ret = step(&r);
 		if (in_vain(&r)) {
 			atomic_fetch_add(&r.ahead->failures, 1);

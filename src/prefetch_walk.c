@@ -125,11 +125,9 @@ static void learn_order(struct shim_walk *walk, struct shim_walk_entry *e)
 		go_to(walk, e);
 }
 
-bool shim_walk_touch(struct shim_walk *walk, uint64_t ino, bool opened,
-		     bool *used)
+static bool touch(struct shim_walk *walk, struct shim_walk_entry *e,
+		  bool opened, bool *used)
 {
-	struct shim_walk_entry *e = shim_list_find(walk, ino);
-
 	*used = false;
 	if (!e) {
 		walk->misses++;
@@ -153,6 +151,40 @@ bool shim_walk_touch(struct shim_walk *walk, uint64_t ino, bool opened,
 	return true;
 }
 
+bool shim_walk_touch(struct shim_walk *walk, uint64_t ino, bool opened,
+		     bool *used)
+{
+	return touch(walk, shim_list_find(walk, ino), opened, used);
+}
+
+/* The program is at @arg, which has not been taken in: so is the next run. */
+static void go_to_operand(struct shim_walk *walk, char *const *arg)
+{
+	if (arg < walk->argv)
+		return;
+	walk->argv = arg + 1;
+	walk->reached = walk->seq;
+	walk->exhausted = !shim_operands_more(walk);
+}
+
+bool shim_walk_touch_operand(struct shim_walk *walk, char *const *arg,
+			     bool *used)
+{
+	struct shim_walk_entry *e = NULL;
+	struct shim_walk_dir *d;
+	unsigned i;
+
+	for (i = walk->ndirs; i-- > 0 && !e;) {
+		d = &walk->dirs[i];
+		if (d->operands && arg >= d->operands &&
+		    arg < d->operands + d->count)
+			e = &walk->entries[d->first + (arg - d->operands)];
+	}
+	if (!e)
+		go_to_operand(walk, arg);
+	return touch(walk, e, true, used);
+}
+
 void shim_walk_want_data(struct shim_walk *walk)
 {
 	uint32_t i;
@@ -160,10 +192,10 @@ void shim_walk_want_data(struct shim_walk *walk)
 	if (walk->data)
 		return;
 	walk->data = true;
-	/* What was only looked at may be given out again. */
+	/* What was only looked at is still to be read. */
 	for (i = 0; i < walk->nentries; i++) {
 		if (!(walk->entries[i].state & SHIM_ENTRY_DATA))
-			walk->entries[i].state &= ~SHIM_ENTRY_ASKED & 0xff;
+			walk->entries[i].state = 0;
 	}
 }
 
@@ -364,13 +396,4 @@ void shim_walk_done(struct shim_walk *walk, struct shim_walk_entry *entry)
 	d->busy--;
 	if (!d->busy && d->left)
 		close_dir(d);
-}
-
-void shim_walk_is(struct shim_walk *walk, struct shim_walk_entry *entry,
-		  uint64_t ino)
-{
-	if (entry->ino)
-		return;
-	entry->ino = ino;
-	shim_list_hash(walk, entry);
 }

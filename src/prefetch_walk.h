@@ -52,7 +52,7 @@ struct shim_walk_dir {
 	uint32_t first, count;
 	uint32_t cursor; /* the next entry to give out */
 	uint32_t busy;   /* entries given out and not yet returned */
-	bool operands;   /* not a directory: a run of argv */
+	char *const *operands; /* not a directory: entries are these; or NULL */
 	bool left;       /* the walk has gone up from here */
 };
 
@@ -106,6 +106,10 @@ int shim_walk_operands(struct shim_walk *walk, char *const *argv, uint64_t dev);
 bool shim_walk_touch(struct shim_walk *walk, uint64_t ino, bool opened,
 		     bool *used);
 
+/* The same for the operand at @arg, one of argv. */
+bool shim_walk_touch_operand(struct shim_walk *walk, char *const *arg,
+			     bool *used);
+
 /* The program has opened the directory @ino itself: what is in it may be read. */
 void shim_walk_opened_dir(struct shim_walk *walk, uint64_t ino);
 
@@ -124,10 +128,6 @@ static inline uint32_t shim_walk_ahead(const struct shim_walk *walk)
  */
 struct shim_walk_entry *shim_walk_next(struct shim_walk *walk);
 void shim_walk_done(struct shim_walk *walk, struct shim_walk_entry *entry);
-
-/* An operand turned out to be inode @ino. */
-void shim_walk_is(struct shim_walk *walk, struct shim_walk_entry *entry,
-		  uint64_t ino);
 
 static inline const char *shim_walk_name(const struct shim_walk *walk,
 					 const struct shim_walk_entry *entry)
