@@ -130,8 +130,36 @@ static void tell_recent(uint64_t dev)
 	}
 }
 
+static uint64_t hash_of(const char *s, size_t len)
+{
+	uint64_t h = 14695981039346656037ULL;
+
+	while (len--)
+		h = (h ^ (unsigned char)*s++) * 1099511628211ULL;
+	return h;
+}
+
+/*
+ * Does the program go through this directory?  It has been at another entry of it,
+ * or of one beside it, the last time: one file alone says nothing about the others.
+ */
+static bool goes_through(const char *directory, uint64_t ino)
+{
+	static _Atomic uint64_t dir, above, entry;
+	const char *slash = strrchr(directory, '/');
+	uint64_t d = hash_of(directory, strlen(directory));
+	uint64_t a = hash_of(directory, (size_t)(slash - directory));
+	bool same = atomic_exchange(&dir, d) == d;
+	bool beside = atomic_exchange(&above, a) == a && slash != directory;
+	bool other = atomic_exchange(&entry, ino) != ino;
+
+	return other && (same || beside);
+}
+
 static void begin(const struct shim_prefetch_seed *seed)
 {
+	if (seed->directory && !goes_through(seed->directory, seed->ino))
+		return;
 	if (!shim_prefetch_begin(seed) && shim_prefetch_running)
 		tell_recent(seed->dev);
 }
@@ -281,6 +309,7 @@ void shim_hint_looked(int dirfd, const char *path, uint64_t dev, uint64_t ino,
 	if (!(running ? shim_prefetch_wants_seed() : slow && evidence()) ||
 	    directory_of(dirfd, path, name, sizeof(name)))
 		return;
+	atomic_store(&at, NULL);
 	seed.directory = name;
 	begin(&seed);
 }

@@ -177,7 +177,7 @@ static void tell(enum shim_touch how, uint64_t ino)
 	m->how = how;
 	atomic_store(&ahead->tail, tail + 1);
 	/* Not for each: there is a window to work on. */
-	if (atomic_load(&ahead->sleeps) && waiting >= ahead->depth / 8)
+	if (atomic_load(&ahead->sleeps) && waiting >= ahead->depth / 4)
 		wake();
 }
 

@@ -246,6 +246,8 @@ static void begin(struct run *r)
 
 	if (s->data)
 		shim_walk_want_data(r->walk);
+	else
+		r->walk->data = false;
 	if (s->operands)
 		shim_walk_operands(r->walk, s->operands, s->dev);
 	else
@@ -298,7 +300,7 @@ static int enter(struct run *r)
 	int ret;
 
 	ret = io_uring_enter2((unsigned)r->ring.index,
-			      shim_ring_queued(&r->ring), r->flying != 0,
+			      shim_ring_queued(&r->ring), (r->flying + 3) / 4,
 			      IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG |
 			      IORING_ENTER_REGISTERED_RING |
 			      r->ring.wait_flags, (void *)&arg, sizeof(arg));
