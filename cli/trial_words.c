@@ -75,6 +75,7 @@ static double percent(uint64_t part, uint64_t whole)
 static void put_hints(struct text *text, const struct result *r)
 {
 	const struct why *why = &r->why;
+	bool small = why->hinted_bytes < 1000000;
 
 	if (!why->hints) {
 		text_printf(text, "%s: no hints were given: the program's own "
@@ -82,9 +83,10 @@ static void put_hints(struct text *text, const struct result *r)
 			    r->name);
 		return;
 	}
-	text_printf(text, "%s: %" PRIu64 " hints (%.1f MB), %.0f %% of them "
+	text_printf(text, "%s: %" PRIu64 " hints (%.1f %s), %.0f %% of them "
 		    "used, %.0f %% wasted\n", r->name, why->hints,
-		    (double)why->hinted_bytes / 1e6,
+		    (double)why->hinted_bytes / (small ? 1e3 : 1e6),
+		    small ? "kB" : "MB",
 		    percent(why->used, why->hints),
 		    percent(why->wasted, why->hints));
 }

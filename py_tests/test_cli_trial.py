@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import statistics
@@ -105,6 +106,26 @@ def test_the_numbers_belong_together(shim: Shim) -> None:
     why = phase["modes"]["ring"]["why"]
     assert why["ring"] > 0 and why["ring"] + why["native"] == why["calls"]
     assert phase["modes"]["off"]["why"]["native_reasons"]["off"] > 0
+
+
+def test_hints(shim: Shim, harness: Harness) -> None:
+    tree = harness.fresh_dir()
+    for i in range(100):
+        (tree / str(i)).write_text("x\n")
+    script = (
+        "import os, time\n"
+        "for name in sorted(os.listdir('.')):\n"
+        "    open(name).read(); time.sleep(0.001)\n"
+    )
+    argv = ["-n", 1, "--modes=auto", "--", "/usr/bin/python3", "-c", script]
+    env = {"SHIM_PREFETCH": "eager"}
+    why = modes(report(shim("trial", "--json", *argv, cwd=tree, env=env)))["auto"]["why"]
+    assert why["hints_used"] + why["hints_wasted"] <= why["hints"], why
+    if on_a_disk(tree):
+        assert why["hints"] > 0, why
+    text = shim("trial", *argv, cwd=tree, env=env).out.decode()
+    line = next(line for line in text.splitlines() if line.startswith("auto: ") and "hints" in line)
+    assert re.match(r"auto: (no hints were given|\d+ hints \(\d+\.\d kB\), \d+ % of them used)", line), text
 
 
 # Which runs there are
