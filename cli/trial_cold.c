@@ -126,7 +126,8 @@ static int take_line(struct cold *c, char *line)
 	for (digit = begin; digit > line && digit[-1] >= '0' &&
 	     digit[-1] <= '9'; digit--)
 		;
-	if (digit == begin || digit - line < 3 || memcmp(digit - 3, " = ", 3))
+	if (digit == begin || digit - line < 3 ||
+	    strncmp(digit - 3, " = ", 3) != 0)
 		return 0;
 	begin++;
 	id = strings_add(&c->files, (struct slice){
