@@ -4,7 +4,8 @@
  *
  * The way of a trace: report_read.c (lines), report_json.c or report_strace.c
  * (calls), report_sum.c with report_threads.c and report_things.c (sums),
- * report_page.c with report_tables.c, report_svg.c and html.c (the page).
+ * report_page.c with report_tables.c, report_lists.c, report_svg.c and html.c (the
+ * page).
  */
 #include "report.h"
 

@@ -14,7 +14,7 @@
 #include "strace.h"
 #include "normalise.h"
 
-/* Which argument is a path; calls of two names are listed under the first. */
+/* Which argument is a path; of two, the first. */
 static const struct {
 	const char *name;
 	unsigned at;

@@ -114,8 +114,8 @@ OVERFLOWING = """[...document.querySelectorAll('body *')].filter(e => !e.closest
  && e.getClientRects().length && e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
  .map(e => e.outerHTML.slice(0, 200))"""
 NAMELESS = """[...document.querySelectorAll('svg')].filter(e => e.getAttribute('aria-hidden') !== 'true' &&
- !(e.getAttribute('role') === 'img' && e.getAttribute('aria-labelledby').split(' ')
- .every(id => document.getElementById(id)?.textContent.trim()))).map(e => e.outerHTML.slice(0, 200))"""
+ !(e.getAttribute('role') === 'img' && (e.getAttribute('aria-label') || e.querySelector(':scope > title')?.textContent.trim() ||
+ (e.getAttribute('aria-labelledby') || '-').split(' ').every(id => document.getElementById(id)?.textContent.trim())))).map(e => e.outerHTML.slice(0, 200))"""
 ACTIVE = """[...document.querySelectorAll('script,iframe,object,embed,form,a,img,audio,video,base')]
  .concat([...document.querySelectorAll('*')].filter(e => [...e.attributes].some(a => a.name.startsWith('on'))))
  .map(e => e.outerHTML.slice(0, 200))"""

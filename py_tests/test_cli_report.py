@@ -513,33 +513,9 @@ def test_of_a_traced_program(harness: Harness, shim: Shim, shim_path: Path, plac
         assert sum(row["peer"].startswith("pipe:[") for row in page.rows("peer")) >= 2
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser() as started:
-        yield started
-
-
-def test_in_a_browser(harness: Harness, shim: Shim, place: Path, browser: Browser) -> None:
-    """Nothing is wider than a phone, fainter than can be read, or alive."""
-    traces = {
-        "some": write(place / "some", SOME),
-        "evil": write(place / "evil", evil_trace()),
-        "text": strace(harness, place, SCRIPT, "-ttt", "-T"),
-        "no times": strace(harness, place, SCRIPT),
-    }
-    for name, trace in traces.items():
-        page = place / f"{name}.html"
-        assert shim("report", trace, "-o", page).ok
-        check_page(browser, page)
-    assert browser.value("document.querySelectorAll('.line svg').length") == 0
-    browser.open(place / "evil.html", 390, "light")
-    assert browser.value("document.title").startswith(f"shim report: {EVIL[0]} ")
-    assert browser.value("document.querySelector('.line svg title').textContent") == "Thread 10 over time"
-
-
-def test_the_browser_would_complain(place: Path, browser: Browser) -> None:
+def check_the_checker(browser: Browser, where: Path) -> None:
     """What check_page() asks for is seen where it is."""
-    bad = place / "bad.html"
+    bad = where / "bad.html"
     bad.write_text(
         "<!DOCTYPE html><body><p style='color:#aaa;background:#fff'>faint</p><svg></svg><img src='x.png'>"
         "<div style='width:2000px'>wide</div><script>console.log('x')</script>"
@@ -549,6 +525,30 @@ def test_the_browser_would_complain(place: Path, browser: Browser) -> None:
         assert browser.value(what), what
     assert browser.value("document.documentElement.scrollWidth") > 390
     assert len(browser.requests()) == 2 and browser.complaints()
+
+
+def test_in_a_browser(harness: Harness, shim: Shim, place: Path) -> None:
+    """Nothing is wider than a phone, fainter than can be read, or alive: in pages of
+    report, and in one of trial. All in one, since starting it takes its time."""
+    traces = {
+        "some": write(place / "some", SOME),
+        "evil": write(place / "evil", evil_trace()),
+        "text": strace(harness, place, SCRIPT, "-ttt", "-T"),
+        "no times": strace(harness, place, SCRIPT),
+    }
+    for name, trace in traces.items():
+        assert shim("report", trace, "-o", place / f"{name}.html").ok
+    outcome = shim("trial", "-n", "7", f"--html={place / 'trial.html'}", "--", "cat", "file1", cwd=place)
+    assert (place / "trial.html").exists(), outcome.text()
+    with Browser() as browser:
+        for name in (*traces, "trial"):
+            check_page(browser, place / f"{name}.html")
+        browser.open(place / "no times.html", 390, "light")
+        assert browser.value("document.querySelectorAll('.line svg').length") == 0
+        browser.open(place / "evil.html", 390, "light")
+        assert browser.value("document.title").startswith(f"shim report: {EVIL[0]} ")
+        assert browser.value("document.querySelector('.line svg title').textContent") == "Thread 10 over time"
+        check_the_checker(browser, place)
 
 
 def test_an_error_in_the_middle_leaves_an_old_page_alone(shim: Shim, tmp_path: Path) -> None:
