@@ -196,13 +196,12 @@ static int one_round(const struct rounds *r, struct phase *phase)
 	struct trial *t = r->trial;
 	unsigned i, mode;
 	char which[32];
+	struct run *run;
 	int ret = 0;
 
 	snprintf(which, sizeof(which), "round %u of %u", phase->rounds + 1,
 		 t->rounds);
 	for (i = 0; i < t->modes_number && !ret && !t->over; i++) {
-		struct run *run;
-
 		mode = trial_order(phase->rounds, i, t->modes_number);
 		run = &phase->runs[mode][phase->rounds];
 		ret = one_run(r, phase, mode, t->modes[mode].environment, run,
