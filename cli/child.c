@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -74,11 +75,30 @@ static void execute(const struct start *start, int tell)
 	_exit(status);
 }
 
+/*
+ * What the program is to have: our own, before there was a first one.  An ignored
+ * SIGCHLD would lose the status; signals that are blocked would wait here.
+ */
+static void keep_signals(struct start *start)
+{
+	static struct sigaction chld;
+	static sigset_t mask;
+	static bool known;
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	sigset_t all;
+
+	sigfillset(&all);
+	sigaction(SIGCHLD, &dfl, known ? NULL : &chld);
+	sigprocmask(SIG_BLOCK, &all, known ? NULL : &mask);
+	known = true;
+	start->chld = chld;
+	start->mask = mask;
+}
+
 int child_start(struct child *child, char **argv, int (*prepare)(void *arg),
 		void *arg)
 {
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
-	struct start start = { argv, prepare, arg, .chld = dfl };
+	struct start start = { .argv = argv, .prepare = prepare, .arg = arg };
 	sigset_t set;
 	int tell[2];
 
@@ -86,10 +106,7 @@ int child_start(struct child *child, char **argv, int (*prepare)(void *arg),
 		say("pipe: %s", strerror(errno));
 		return EXIT_CANNOT_RUN;
 	}
-	/* An ignored SIGCHLD would lose the status. */
-	sigaction(SIGCHLD, &dfl, &start.chld);
-	sigfillset(&set);
-	sigprocmask(SIG_BLOCK, &set, &start.mask);
+	keep_signals(&start);
 	*child = (struct child){ fork(), tell[0] };
 	if (child->pid < 0) {
 		say("fork: %s", strerror(errno));
@@ -99,7 +116,6 @@ int child_start(struct child *child, char **argv, int (*prepare)(void *arg),
 		execute(&start, tell[1]);
 	receiver = child->pid;
 	catch_signals();
-	/* Blocked ones would wait here, and never reach the program. */
 	sigemptyset(&set);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	close(tell[1]);

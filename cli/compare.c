@@ -3,7 +3,7 @@
  * shim compare: do two runs of a program make the same I/O calls?
  *
  * The runs are given as traces in strace's format, because that is what one has,
- * and what others can read.  The way of a trace: strace_line.c, strace_parse.c
+ * and what others can read; or they are made here (compare_run.c), and traced.  The way of a trace: strace_line.c, strace_parse.c
  * (events), normalise.c with rewrite.c, temporary.c, fd_names.c, fdtable.c and
  * call_kinds.c (lines without what is chance), compare_threads.c with align.c and
  * expected.c, compare_show.c or compare_json.c.
@@ -21,9 +21,14 @@
 
 enum { OPT_EXPECTED = 1200, OPT_STRICT_FDS, OPT_JSON };
 
+
 struct options {
 	const char *expected, *output;
 	bool strict, json, quiet;
+	struct launch launch;
+	bool launches; /* an option is for a program */
+	char **argv;   /* of the program; NULL: two traces are compared */
+	struct runs runs;
 };
 
 static const struct option longs[] = {
@@ -31,6 +36,10 @@ static const struct option longs[] = {
 	{ "strict", no_argument, NULL, OPT_STRICT_FDS },
 	{ "expected", required_argument, NULL, OPT_EXPECTED },
 	{ "json", no_argument, NULL, OPT_JSON },
+	{ "mode", required_argument, NULL, OPT_MODE },
+	{ "wait", required_argument, NULL, OPT_WAIT },
+	{ "patch", required_argument, NULL, OPT_PATCH },
+	{ "no-follow", no_argument, NULL, OPT_NO_FOLLOW },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "output", required_argument, NULL, 'o' },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -39,14 +48,20 @@ static const struct option longs[] = {
 
 static const char help[] =
 "Usage: shim compare [OPTION]... A B\n"
+"       shim compare [OPTION]... -- PROGRAM [ARGUMENT]...\n"
 "Compare two traces of system calls, as strace -f writes them: do the threads\n"
 "make the same I/O calls, with the same results?  '-' is the standard input.\n"
+"Or run a program twice, natively and with its calls on the ring, and compare\n"
+"that, how it ends, and what it prints.\n"
 "\n"
 "  -e, --calls=LIST     compare these calls, not those that the library handles;\n"
 "                       also 'signal' and 'end', or 'all'\n"
 "      --strict         another number of a descriptor is a difference as well\n"
 "      --expected=FILE  lines \"CALL PATTERN reason...\": expected differences\n"
 "      --json           print JSON\n"
+"      --mode=MODE      of the second run: ring (if not given), auto, off\n"
+"      --wait=, --patch=, --no-follow\n"
+"                       as of shim run, for both runs\n"
 "  -q, --quiet          print nothing: the status tells\n"
 "  -o, --output=FILE    print to FILE, which appears when it is complete\n"
 "  -h, --help           this text\n"
@@ -99,8 +114,11 @@ static int take_option(struct comparison *c, struct options *o, int option,
 	case 'q':
 		o->quiet = true;
 		return 0;
-	default:
+	case '?':
 		return EXIT_TROUBLE;
+	default:
+		o->launches = true;
+		return launch_option(&o->launch, option, optarg);
 	}
 }
 
@@ -153,6 +171,9 @@ static int read_trace(struct comparison *c, int side)
 		ret = trace_read(&c->side[side].trace, fd);
 		close(fd);
 	}
+	/* A program need not make any call. */
+	if (ret == -EBADMSG && c->runs)
+		ret = 0;
 	if (ret)
 		return complain(c->file[side], why_not(ret));
 	warn_of_bad(c->file[side], &c->side[side].trace);
@@ -216,15 +237,51 @@ static int run(struct comparison *c, const struct options *o)
 {
 	if (o->expected && rules_read(&c->rules, o->expected))
 		return EXIT_TROUBLE;
-	if (compare(c, o->strict) || report(c, o))
+	if (compare(c, o->strict))
 		return EXIT_TROUBLE;
-	return c->differences ? 1 : 0;
+	/* Temporary names mean nothing to anybody. */
+	if (c->runs) {
+		c->file[0] = c->runs->mode[0];
+		c->file[1] = c->runs->mode[1];
+	}
+	if (report(c, o))
+		return EXIT_TROUBLE;
+	return c->differences || runs_differ(c) ? 1 : 0;
 }
 
-static int operands(struct comparison *c, int argc, char **argv)
+bool runs_differ(const struct comparison *c)
 {
-	if (!strcmp(argv[optind - 1], "--"))
-		return usage(argv[0], "no program is run: two traces are compared");
+	return c->runs && !(runs_end_alike(c->runs) &&
+			    runs_write_alike(c->runs, 0) &&
+			    runs_write_alike(c->runs, 1));
+}
+
+/* Two runs instead of two traces. */
+static int run_program(struct comparison *c, struct options *o)
+{
+	struct runs *runs = &o->runs;
+	int status = runs_make(runs, &o->launch, o->argv) ? EXIT_TROUBLE : 0;
+
+	if (!status) {
+		c->runs = runs;
+		c->file[0] = runs->trace[0];
+		c->file[1] = runs->trace[1];
+		status = run(c, o);
+	}
+	runs_remove(runs);
+	return status;
+}
+
+static int operands(struct comparison *c, struct options *o, int argc,
+		    char **argv)
+{
+	if (!strcmp(argv[optind - 1], "--")) {
+		o->argv = argv + optind;
+		return *o->argv ? 0 : usage(argv[0], "a program is missing");
+	}
+	if (o->launches)
+		return usage(argv[0], "--mode, --wait, --patch and --no-follow "
+			     "are for a program, behind --");
 	if (argc - optind != 2)
 		return usage(argv[0], "two traces are wanted");
 	c->file[0] = argv[optind];
@@ -238,7 +295,7 @@ static int operands(struct comparison *c, int argc, char **argv)
 static int compare_main(int argc, char **argv)
 {
 	struct comparison c = { .file = { NULL, NULL } };
-	struct options o = { .strict = false };
+	struct options o = { .launch = { .command = argv[0] } };
 	int option, status = 0;
 
 	while (!status && (option = next_option(argc, argv, "+:he:qo:",
@@ -250,16 +307,16 @@ static int compare_main(int argc, char **argv)
 		status = take_option(&c, &o, option, argv[0]);
 	}
 	if (!status)
-		status = operands(&c, argc, argv);
+		status = operands(&c, &o, argc, argv);
 	if (!status)
-		status = run(&c, &o);
+		status = o.argv ? run_program(&c, &o) : run(&c, &o);
 	free_all(&c);
 	return status;
 }
 
 const struct command shim_compare = {
 	.name = "compare",
-	.summary = "compare two traces of system calls",
+	.summary = "compare two traces, or two runs of a program",
 	.help = help,
 	.main = compare_main,
 };

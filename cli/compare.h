@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Two traces, compared: what `shim compare` has found. */
+/* Two traces, or two runs, compared: what `shim compare` has found. */
 #ifndef SHIM_CLI_COMPARE_H
 #define SHIM_CLI_COMPARE_H
 
 #include "align.h"
+#include "compare_run.h"
 #include "normalise.h"
 
 /* A difference that is expected. */
@@ -36,6 +37,7 @@ struct pair {
 
 struct comparison {
 	const char *file[2];
+	const struct runs *runs; /* NULL: two traces are compared */
 	struct normaliser side[2];
 	struct selection selection;
 	struct strings calls, texts;
@@ -59,6 +61,9 @@ bool step_differs(const struct comparison *c, const struct pair *pair,
 /* 0, or -1: not written, or no memory. */
 int show_comparison(FILE *to, const struct comparison *c);
 int show_comparison_json(FILE *to, const struct comparison *c);
+
+/* Do the runs themselves differ: their ends, what they have written? */
+bool runs_differ(const struct comparison *c);
 
 /* The steps to be shown: context, the first divergence, context. */
 struct hunk {

@@ -134,6 +134,43 @@ static json_t *json_rules(const struct rules *rules)
 	return list;
 }
 
+static json_t *json_stream(const struct runs *runs, int stream)
+{
+	json_t *one = json_object(), *both = json_array();
+	const struct run_output *output;
+	char text[40];
+	int side;
+
+	for (side = 0; side < 2; side++) {
+		output = &runs->output[side][stream];
+		snprintf(text, sizeof(text), "%016llx%016llx",
+			 (unsigned long long)output->digest[1],
+			 (unsigned long long)output->digest[0]);
+		json_array_append_new(both, json_pack("{s:I,s:s}", "bytes",
+				      (json_int_t)output->bytes, "xxh3", text));
+	}
+	json_object_set_new(one, "same",
+			    json_boolean(runs_write_alike(runs, stream)));
+	json_object_set_new(one, "runs", both);
+	return one;
+}
+
+static json_t *json_runs(const struct runs *runs)
+{
+	json_t *top = json_object();
+	char end[2][64];
+
+	run_end(runs, 0, end[0]);
+	run_end(runs, 1, end[1]);
+	json_object_set_new(top, "modes", json_pack("[s,s]", runs->mode[0],
+						    runs->mode[1]));
+	json_object_set_new(top, "status", json_pack("{s:b,s:[s,s]}", "same",
+			    runs_end_alike(runs), "runs", end[0], end[1]));
+	json_object_set_new(top, "stdout", json_stream(runs, 0));
+	json_object_set_new(top, "stderr", json_stream(runs, 1));
+	return top;
+}
+
 int show_comparison_json(FILE *to, const struct comparison *c)
 {
 	json_t *top = json_object();
@@ -142,7 +179,10 @@ int show_comparison_json(FILE *to, const struct comparison *c)
 	json_object_set_new(top, "version", json_string(SHIM_VERSION));
 	json_object_set_new(top, "a", json_word(c->file[0]));
 	json_object_set_new(top, "b", json_word(c->file[1]));
-	json_object_set_new(top, "same", json_boolean(!c->differences));
+	json_object_set_new(top, "same", json_boolean(!c->differences &&
+						      !runs_differ(c)));
+	if (c->runs)
+		json_object_set_new(top, "runs", json_runs(c->runs));
 	json_object_set_new(top, "differences",
 			    json_integer((json_int_t)c->differences));
 	json_object_set_new(top, "threads",

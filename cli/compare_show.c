@@ -26,7 +26,9 @@ static void show_verdict(FILE *to, const struct comparison *c)
 		calls[0] += c->rows[i].calls[0];
 		calls[1] += c->rows[i].calls[1];
 	}
-	if (c->differences)
+	if (!c->differences && runs_differ(c))
+		fputs("different: not in the calls", to);
+	else if (c->differences)
 		fprintf(to, "different: %zu line%s, in %zu of %zu thread%s",
 			c->differences, plural(c->differences), c->differing,
 			c->pairs_number, plural(c->pairs_number));
@@ -38,6 +40,31 @@ static void show_verdict(FILE *to, const struct comparison *c)
 		fprintf(to, "; %zu expected difference%s", c->expected,
 			plural(c->expected));
 	fputs("\n\n", to);
+}
+
+static const char *yes(bool same)
+{
+	return same ? "yes" : "no";
+}
+
+static void show_runs(FILE *to, const struct runs *runs)
+{
+	static const char *const names[] = { "standard output",
+					     "standard error" };
+	char end[2][64];
+	int i;
+
+	run_end(runs, 0, end[0]);
+	run_end(runs, 1, end[1]);
+	fprintf(to, "%-16s %18s %18s  same\n", "", runs->mode[0], runs->mode[1]);
+	fprintf(to, "%-16s %18s %18s  %s\n", "status", end[0], end[1],
+		yes(runs_end_alike(runs)));
+	for (i = 0; i < 2; i++)
+		fprintf(to, "%-16s %12" PRIu64 " bytes %12" PRIu64
+			" bytes  %s\n", names[i], runs->output[0][i].bytes,
+			runs->output[1][i].bytes,
+			yes(runs_write_alike(runs, i)));
+	fputc('\n', to);
 }
 
 static void show_table(FILE *to, const struct comparison *c)
@@ -56,7 +83,7 @@ static void show_table(FILE *to, const struct comparison *c)
 			(int)c->calls.all[i].s.n, c->calls.all[i].s.s,
 			row->calls[0], row->calls[1], row->errors[0],
 			row->errors[1], row->bytes[0], row->bytes[1],
-			row->differs ? "no" : "yes");
+			yes(!row->differs));
 	}
 }
 
@@ -205,6 +232,8 @@ int show_comparison(FILE *to, const struct comparison *c)
 	size_t i;
 
 	show_verdict(to, c);
+	if (c->runs)
+		show_runs(to, c->runs);
 	show_table(to, c);
 	for (i = 0; i < c->pairs_number; i++) {
 		if (c->pairs[i].differences)

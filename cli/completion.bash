@@ -59,7 +59,7 @@ _shim() {
 	trace) launch+=' --json --read= --output= --trace= --status= --follow-forks --string-limit= --columns= --decode-fds --summary-only --summary --summary-sort-by= --summary-columns= --successful-only --failed-only' ;;
 	stat) launch+=' --json --openmetrics --output= --pid= --read=' ;;
 	trial) launch='--cold --warm --both --rounds= --modes= --margin= --timeout= --prepare= --json --html= --output= --wait= --patch= --no-follow --quiet --help' ;;
-	compare) launch='--calls= --strict --expected= --json --quiet --output= --help' ;;
+	compare) launch='--mode= --wait= --patch= --no-follow --calls= --strict --expected= --json --quiet --output= --help' ;;
 	report) launch='--output= --help' ;;
 	doctor) launch='--json --help' ;;
 	*) return ;;

@@ -109,15 +109,32 @@ static int before_exec(void *arg)
 	return b->program->prepare ? b->program->prepare(b->program->arg) : 0;
 }
 
-/* A descriptor for each process: as many as we may. */
-static void raise_limit(void)
-{
+/* What is changed for as long as a program is traced. */
+struct before_trace {
+	struct sigaction pipe;
 	struct rlimit limit;
+};
 
-	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
+/*
+ * An output that nobody reads is no reason to die; and a descriptor is needed for
+ * each process.
+ */
+static void change(struct before_trace *was)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct rlimit most;
+
+	sigaction(SIGPIPE, &ignore, &was->pipe);
+	if (getrlimit(RLIMIT_NOFILE, &was->limit))
+		return;
+	most = (struct rlimit){ was->limit.rlim_max, was->limit.rlim_max };
+	setrlimit(RLIMIT_NOFILE, &most);
+}
+
+static void change_back(const struct before_trace *was)
+{
+	sigaction(SIGPIPE, &was->pipe, NULL);
+	setrlimit(RLIMIT_NOFILE, &was->limit);
 }
 
 static int add_root(struct tracer *t, pid_t pid)
@@ -162,10 +179,10 @@ static void collect(struct tracer *t, int fd)
 	}
 }
 
-static void warn_of_nothing(const struct trace_program *p,
-			    const struct tracer *t)
+static void warn_of_nothing(struct trace_program *p, const struct tracer *t)
 {
-	if (!t->records && !p->launch->quiet)
+	p->empty = !t->records;
+	if (p->empty && !p->launch->quiet)
 		say("%s: nothing was recorded: the library was not loaded",
 		    p->argv[0]);
 }
@@ -184,7 +201,8 @@ static int watch(struct tracer *t, pid_t pid, int fd)
 	return ret;
 }
 
-static int run(struct trace_program *p, struct tracer *t, int fd)
+static int run(struct trace_program *p, struct tracer *t, int fd,
+	       struct before_trace *was)
 {
 	struct before before = { p, t->recording };
 	struct child child;
@@ -192,9 +210,7 @@ static int run(struct trace_program *p, struct tracer *t, int fd)
 
 	if (ret)
 		return ret;
-	/* From here on an output that nobody reads is no reason to die. */
-	signal(SIGPIPE, SIG_IGN);
-	raise_limit();
+	change(was);
 	t->live = true;
 	ret = watch(t, child.pid, fd);
 	if (ret)
@@ -222,6 +238,7 @@ static int prepare(const struct trace_program *p, int fd)
 
 int trace_program(struct trace_program *p)
 {
+	struct before_trace was = { .limit = { 0, 0 } };
 	struct recording *recording;
 	struct tracer t;
 	int ret, fd;
@@ -233,8 +250,10 @@ int trace_program(struct trace_program *p)
 	if (!ret) {
 		ret = prepare(p, fd);
 		if (!ret)
-			ret = run(p, &t, fd);
+			ret = run(p, &t, fd, &was);
 		p->incomplete = tracer_end(&t) != 0;
+		if (was.limit.rlim_max)
+			change_back(&was);
 		if (!ret)
 			warn_of_nothing(p, &t);
 	}

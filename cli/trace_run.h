@@ -16,6 +16,7 @@ struct trace_program {
 	/* Afterwards: */
 	int status;      /* its end, as of wait(2) */
 	bool incomplete; /* the trace, and it was said why */
+	bool empty;      /* nothing was recorded: the library was not loaded */
 };
 
 /*

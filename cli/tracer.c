@@ -13,12 +13,11 @@
 #include "fd_paths.h"
 #include "shim.h"
 
-#define VIEWS 2
 #define ASK_MOST 50 /* times, for the end of a process */
 
 #define EACH_VIEW(t, what, ...) \
 	do { \
-		for (unsigned i_ = 0; i_ < VIEWS; i_++) { \
+		for (unsigned i_ = 0; i_ < TRACE_VIEWS; i_++) { \
 			if ((t)->views[i_] && (t)->views[i_]->what) \
 				(t)->views[i_]->what(t, __VA_ARGS__); \
 		} \
@@ -363,6 +362,8 @@ int tracer_begin(struct tracer *t, const struct trace_options *o,
 		t->views[0] = &trace_text_view;
 	if (o->format == TRACE_TABLE || o->format == TRACE_TEXT_AND_TABLE)
 		t->views[1] = &trace_table_view;
+	if (o->births)
+		t->views[2] = &trace_births_view;
 	return 0;
 }
 

@@ -35,6 +35,7 @@ struct trace_options {
 	signed char columns[TABLE_COLUMNS];
 	unsigned columns_number;
 	int sort;                /* a column, or -1 */
+	struct births *births;   /* NULL, or where those are noted */
 };
 
 /* As they are without options. */
@@ -72,14 +73,16 @@ struct trace_view {
 };
 
 extern const struct trace_view trace_text_view, trace_json_view,
-	trace_table_view;
+	trace_table_view, trace_births_view;
+
+#define TRACE_VIEWS 3
 
 struct tracer {
 	const struct trace_options *options;
 	struct recording *recording;
 	struct tracees tracees;
 	struct sink sink;
-	const struct trace_view *views[2];
+	const struct trace_view *views[TRACE_VIEWS];
 	bool live;       /* the programs may be running still */
 	bool root_known; /* our child has ended, and how: */
 	int root_status;

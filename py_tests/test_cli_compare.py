@@ -203,7 +203,7 @@ def test_output(shim: Shim, shim_path: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done
 
 
-BAD_USAGE = [[], ["a"], ["a", "b", "c"], ["--", "true"], ["--nope", "a", "b"], ["-e", "", "a", "b"],
+BAD_USAGE = [[], ["a"], ["a", "b", "c"], ["--"], ["--mode=ring", "a", "b"], ["--mode=nope", "--", "true"], ["--nope", "a", "b"], ["-e", "", "a", "b"],
              ["-e", "a b", "a", "b"], ["-e", "read,", "a", "b"], ["-o"], ["-", "-"]]  # fmt: skip
 
 
