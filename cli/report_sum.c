@@ -154,6 +154,9 @@ static enum way split_time(const struct seen *c, int64_t *parts)
 	wait = at_most(c->wait, all);
 	if (c->route == ROUTE_NATIVE && wait <= 0 && is_wait(c->reason))
 		wait = all - ring;
+	/* That a write to a file could have to wait is not to say that it does. */
+	if (slice_is(c->reason, "worker"))
+		wait = 0;
 	ring = c->route == ROUTE_RING ? all - wait : at_most(ring, all - wait);
 	parts[WAY_WAIT] = wait;
 	parts[WAY_RING] = ring;

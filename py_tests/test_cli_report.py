@@ -9,7 +9,6 @@ import random
 import re
 import resource
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -147,6 +146,7 @@ SOME = [
     call("read", 0.3, "3", '""', "4096", fd=3),
     call("openat", 0.4, "AT_FDCWD", '"/etc/none"', "O_RDONLY", error="ENOENT", result=-1,
          route="native", reason="uncached", duration=5e-6),
+    call("write", 0.45, "3", '"x"', "1", fd=3, result=1, **waited(2e-6) | {"reason": "worker"}),
     call("close", 0.5, "3", fd=3),
     {"type": "thread", "pid": 10, "tid": 11, "time": 1700000000.5},
     call("connect", 0.6, "3", '{sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("10.0.0.1")}', "16",
@@ -170,26 +170,27 @@ def test_what_is_in_the_trace_is_on_the_page(shim: Shim, tmp_path: Path) -> None
     assert page.heading.strip() == "/usr/bin/first -x"
     calls = {row["call"]: row for row in page.rows("call", "on the ring", "errors", "bytes")}
     assert {name: number(row["calls"]) for name, row in calls.items()} == {
-        "openat": 2, "read": 3, "close": 1, "connect": 1, "sendto": 1, "recvfrom": 1, "write": 1
+        "openat": 2, "read": 3, "close": 1, "connect": 1, "sendto": 1, "recvfrom": 1, "write": 2
     }  # fmt: skip
     assert [calls["openat"][c] for c in ("on the ring", "native", "errors")] == ["1", "1", "1"]
     assert calls["read"]["bytes"] == "2.93\xa0KiB" and calls["read"]["unfinished"] == "1"
     assert seconds(calls["recvfrom"]["of it waiting"]) == 0.5
     reasons = {row["reason"]: row["which"].replace("\xa0", " ") for row in page.rows("reason", "meaning")}
-    assert reasons == {"uncached": "openat 1", "waited": "connect 1, recvfrom 1", "kind": "read 1"} or reasons == {
-        "uncached": "openat 1", "waited": "recvfrom 1, connect 1", "kind": "read 1"
+    assert reasons == {
+        "uncached": "openat 1", "waited": "recvfrom 1, connect 1", "kind": "read 1", "worker": "write 1"
     }  # fmt: skip
+    assert calls["write"]["native"] == "1" and calls["write"]["of it waiting"] == "0"
     waits = [(row["call"], row["on"], seconds(row["time"])) for row in page.rows("call", "on", "waits")]
     assert waits == [("recvfrom", "10.0.0.1:80", 0.5), ("connect", "10.0.0.1:80", 0.25)]
     files = {row["file"]: row for row in page.rows("file")}
-    assert number(files["/etc/one"]["calls"]) == 4 and files["/etc/one"]["read"] == "2.93\xa0KiB"
+    assert number(files["/etc/one"]["calls"]) == 5 and files["/etc/one"]["read"] == "2.93\xa0KiB"
     assert files["/etc/none"]["errors"] == "1" and "standard input of second" in files
     peers = {row["peer"]: row for row in page.rows("peer")}
     assert set(peers) == {"10.0.0.1:80", "pipe:[7]"} and peers["10.0.0.1:80"]["written"] == "1\xa0B"
     errors = page.rows("error", "the first one on")
     assert errors == [{"error": "ENOENT", "call": "openat", "calls": "1", "the first one on": "/etc/none"}]
     programs = {row["program"]: row for row in page.rows("program", "starts")}
-    assert {name: row["calls"] for name, row in programs.items()} == {"first": "8", "second": "2"}
+    assert {name: row["calls"] for name, row in programs.items()} == {"first": "9", "second": "2"}
     processes = {row["pid"]: row for row in page.rows("pid", "parent")}
     assert processes["10"]["end"] == "exited with 3" and processes["10"]["threads"] == "2"
     assert processes["20"]["end"] == "killed by SIGKILL" and processes["20"]["parent"] == "10"
@@ -411,7 +412,7 @@ def limited() -> None:
 
 def shapes() -> Iterator[tuple[str, bytes]]:
     """Each of them would fill the memory that a report may have, if it were kept."""
-    many = 150_000
+    many = 100_000
     line = GOOD + b"\n"
     yield "lines", line * many
     yield "names", b"".join(line.replace(b'"args": ["3"]', b'"fd": 3, "path": "/%0100d"' % n) for n in range(many))
@@ -434,18 +435,18 @@ def test_memory_is_bounded_and_the_page_is_small(shim_path: Path, tmp_path: Path
     for name, content in shapes():
         trace = tmp_path / "trace"
         trace.write_bytes(content)
-        begin = time.monotonic()
-        done = subprocess.run([shim_path, "report", trace], capture_output=True, timeout=60, preexec_fn=limited)
+        begin = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        done = subprocess.run([shim_path, "report", trace], capture_output=True, timeout=120, preexec_fn=limited)
         assert done.returncode == 0 and not done.stderr, (name, done.stderr[-500:])
         assert Page(done.stdout).size < 2 << 20, (name, len(done.stdout))
-        assert time.monotonic() - begin < 30, name
+        assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begin < 15, name
 
 
 def test_mutations(harness: Harness, shim_path: Path, place: Path) -> None:
     text = strace(harness, place, SCRIPT, "-yy", "-T", "-ttt").read_bytes().splitlines(keepends=True)[:300]
     lines = [json.dumps(line).encode() + b"\n" for line in [*SOME, *evil_trace()]]
     trace = place / "mutant"
-    for seed in range(300):
+    for seed in range(200):
         trace.write_bytes(mutate(random.Random(seed), text if seed % 2 else lines))
         done = subprocess.run([shim_path, "report", trace], capture_output=True, timeout=20)
         assert done.returncode in (0, 2), (seed, done.stderr[-3000:])
