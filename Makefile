@@ -241,6 +241,10 @@ bench-servers: build ## redis, nginx and PostgreSQL under load (BENCH_ARGS=--qui
 	$(Q)$(PYTHON) bench/servers.py --build $(BUILD) $(BENCH_ARGS)
 .PHONY: bench-servers
 
+bench-trees: build $(BUILD)/bench/treeread ## SHIM_MODE=auto on cold and hot trees; root, ten minutes (BENCH_ARGS=--quick)
+	$(Q)$(PYTHON) bench/trees.py --build $(BUILD) $(BENCH_ARGS)
+.PHONY: bench-trees
+
 $(BUILD)/bench/%: bench/%.c bench/bench.h
 	@mkdir -p $(@D)
 	$(say) CC $<
