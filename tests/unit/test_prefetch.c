@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The model of a walk: that the order is found out, that what comes next is what the
+ * program will take next, in this directory, below it, beside it and above it where
+ * that is walked, and nowhere else; and the task beside the program's threads.
+ */
+#include "support.h"
+
+#include <ftw.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "prefetch_memory.h"
+#include "prefetch_walk.h"
+#include "task.h"
+
+#define DIRS 3
+#define FILES 12
+
+static char top[64];
+static struct shim_walk *walk;
+static uint64_t dev;
+
+static char *path_of(int d, int f)
+{
+	static char path[128];
+
+	/* Neither order of names nor of inodes is that of creation. */
+	snprintf(path, sizeof(path), "%s/d%d/f%02d", top, d, f * 5 % FILES);
+	return path;
+}
+
+static uint64_t ino_of(const char *path)
+{
+	struct stat st = { 0 };
+
+	CHECK(!stat(path, &st));
+	dev = st.st_dev;
+	return st.st_ino;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type,
+		      struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
+static void plant(void)
+{
+	char path[128];
+	int d, f;
+
+	strcpy(top, "/tmp/prefetchXXXXXX");
+	CHECK(mkdtemp(top));
+	for (d = 0; d < DIRS; d++) {
+		snprintf(path, sizeof(path), "%s/d%d", top, d);
+		CHECK(!mkdir(path, 0755));
+		for (f = 0; f < FILES; f++)
+			CHECK(!close(creat(path_of(d, f), 0644)));
+	}
+	walk = mmap(NULL, sizeof(*walk), PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	CHECK(walk != MAP_FAILED);
+	shim_walk_reset(walk);
+}
+
+static void uproot(void)
+{
+	shim_walk_reset(walk);
+	CHECK(!nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS));
+}
+
+static bool touch(const char *path)
+{
+	bool used;
+
+	shim_walk_touch(walk, ino_of(path), true, &used);
+	return used;
+}
+
+static void begin(int d, int f)
+{
+	char dir[80];
+	uint64_t ino = ino_of(path_of(d, f));
+
+	snprintf(dir, sizeof(dir), "%s/d%d", top, d);
+	CHECK_EQ(shim_walk_begin(walk, dir, dev, ino), 0);
+}
+
+/* The next one, or "". */
+static const char *next(void)
+{
+	struct shim_walk_entry *e = shim_walk_next(walk);
+
+	if (!e)
+		return "";
+	shim_walk_done(walk, e);
+	return shim_walk_name(walk, e);
+}
+
+static char *named(int d, const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/d%d/%s", top, d, name);
+	return path;
+}
+
+/* Begin with the first three files in the order of names. */
+static void begin_by_name(int d)
+{
+	uint64_t ino = ino_of(named(d, "f00"));
+	char dir[80];
+
+	snprintf(dir, sizeof(dir), "%s/d%d", top, d);
+	CHECK_EQ(shim_walk_begin(walk, dir, dev, ino), 0);
+	touch(named(d, "f01"));
+	touch(named(d, "f02"));
+}
+
+static void order_of_names(enum shim_ring_form form)
+{
+	char name[16];
+	int f;
+
+	(void)form;
+	plant();
+	begin(0, 0);
+	CHECK(!*next());
+	touch(named(0, "f01"));
+	CHECK(!*next());
+	touch(named(0, "f02"));
+	CHECK_EQ(walk->order, SHIM_ORDER_NAME);
+	for (f = 3; f < FILES; f++) {
+		snprintf(name, sizeof(name), "f%02d", f);
+		CHECK(!strcmp(next(), name));
+	}
+	CHECK_EQ(shim_walk_ahead(walk), FILES - 3);
+	CHECK(touch(named(0, "f05")));
+	CHECK_EQ(shim_walk_ahead(walk), FILES - 6);
+	/* Once only. */
+	CHECK(!touch(named(0, "f05")));
+	/* Nothing tells that what is beside the directory is walked. */
+	CHECK(!*next());
+	uproot();
+}
+
+static void order_of_inodes(enum shim_ring_form form)
+{
+	const char *name;
+	int f;
+
+	(void)form;
+	plant();
+	begin(1, 0);
+	touch(path_of(1, 1));
+	touch(path_of(1, 2));
+	/* They were created in this order; a small directory may list them so. */
+	CHECK(walk->order == SHIM_ORDER_INODE ||
+	      walk->order == SHIM_ORDER_LISTED);
+	for (f = 3; f < FILES; f++) {
+		name = next();
+		CHECK(!strcmp(name, strrchr(path_of(1, f), '/') + 1));
+	}
+	uproot();
+}
+
+static void no_order(enum shim_ring_form form)
+{
+	static const char *const jumps[] = { "f07", "f01", "f10", "f04", "f00" };
+	unsigned i;
+
+	(void)form;
+	plant();
+	begin_by_name(0);
+	shim_walk_reset(walk);
+	begin(0, 5);
+	for (i = 0; i < ARRAY_SIZE(jumps); i++)
+		touch(named(0, jumps[i]));
+	CHECK(!*next());
+	uproot();
+}
+
+/* The program is ahead of what was given out: go on from where it is. */
+static void overtaken(enum shim_ring_form form)
+{
+	(void)form;
+	plant();
+	begin_by_name(0);
+	CHECK(!strcmp(next(), "f03"));
+	CHECK(!touch(named(0, "f08")));
+	CHECK_EQ(shim_walk_ahead(walk), 0);
+	CHECK(!strcmp(next(), "f09"));
+	uproot();
+}
+
+static int rest_of(void)
+{
+	int n = 0;
+
+	while (*next())
+		n++;
+	return n;
+}
+
+static void up_where_it_is_walked(enum shim_ring_form form)
+{
+	(void)form;
+	plant();
+	shim_walk_want_data(walk);
+	begin_by_name(0);
+	CHECK_EQ(rest_of(), FILES - 3);
+	/* The program has opened the directory above. */
+	shim_walk_opened_dir(walk, ino_of(top));
+	CHECK_EQ(rest_of(), (DIRS - 1) * FILES);
+	uproot();
+}
+
+static void up_by_two_directories(enum shim_ring_form form)
+{
+	(void)form;
+	plant();
+	shim_walk_want_data(walk);
+	begin_by_name(0);
+	CHECK_EQ(rest_of(), FILES - 3);
+	/* It is in the one beside it: so it goes through them. */
+	begin_by_name(1);
+	CHECK_EQ(rest_of(), FILES - 3 + FILES);
+	uproot();
+}
+
+static void operands(enum shim_ring_form form)
+{
+	char a[128], b[128], c[128], d[128], gone[128];
+	char *argv[] = { a, b, gone, c, d, NULL };
+	bool used;
+
+	(void)form;
+	plant();
+	strcpy(a, path_of(0, 0));
+	strcpy(b, path_of(0, 1));
+	snprintf(gone, sizeof(gone), "%s/none/f", top);
+	strcpy(c, path_of(1, 0));
+	strcpy(d, path_of(1, 3));
+	ino_of(a);
+	CHECK_EQ(shim_walk_operands(walk, argv, dev), 0);
+	CHECK(!strcmp(next(), strrchr(b, '/') + 1));
+	CHECK(!strcmp(next(), strrchr(c, '/') + 1));
+	CHECK(!strcmp(next(), strrchr(d, '/') + 1));
+	CHECK(!*next());
+	CHECK_EQ(shim_walk_ahead(walk), 3);
+	CHECK(shim_walk_touch_operand(walk, &argv[3], &used) && used);
+	CHECK_EQ(shim_walk_ahead(walk), 1);
+	CHECK(shim_walk_touch_operand(walk, &argv[3], &used) && !used);
+	uproot();
+}
+
+/* Descriptors of directories do not pile up, and a reset leaves none. */
+static void descriptors(enum shim_ring_form form)
+{
+	int before = dup(0), after;
+
+	(void)form;
+	close(before);
+	plant();
+	begin_by_name(0);
+	shim_walk_opened_dir(walk, ino_of(top));
+	CHECK(rest_of() > 0);
+	uproot();
+	after = dup(0);
+	CHECK_EQ(before, after);
+}
+
+static void memory(enum shim_ring_form form)
+{
+	(void)form;
+	CHECK(shim_memory_available() > 1 << 20);
+	CHECK(shim_memory_available() < 1ULL << 50);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+static atomic_int seen = -1;
+
+static int look(void *arg)
+{
+	atomic_int *stop = arg;
+
+	/* Its table is empty: the lowest number is free. */
+	atomic_store(&seen, (int)syscall(SYS_openat, AT_FDCWD, "/", O_RDONLY));
+	while (!atomic_load(stop))
+		syscall(SYS_sched_yield);
+	return 0;
+}
+
+static void task(enum shim_ring_form form)
+{
+	static struct shim_task t;
+	static atomic_int stop;
+	struct stat st;
+	int i, free = dup(0);
+
+	(void)form;
+	close(free);
+	for (i = 0; i < 50; i++) {
+		atomic_store(&stop, 0);
+		atomic_store(&seen, -1);
+		CHECK_EQ(shim_task_start(&t, look, &stop), 0);
+		CHECK_EQ(shim_task_start(&t, look, &stop), -EBUSY);
+		while (atomic_load(&seen) < 0)
+			sched_yield();
+		CHECK_EQ(seen, 0);
+		CHECK_EQ(dup(0), free);
+		close(free);
+		CHECK_EQ(shim_task_join(&t, 1), -ETIMEDOUT);
+		atomic_store(&stop, 1);
+		CHECK_EQ(shim_task_join(&t, 5000), 0);
+		CHECK(!stat("/proc/self/task", &st) && st.st_nlink == 3);
+	}
+}
+#define TASK ONCE(task),
+#else
+/* A sanitizer's run-time is not for a task that libc does not know of. */
+#define TASK
+#endif
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ONCE(order_of_names),
+		ONCE(order_of_inodes),
+		ONCE(no_order),
+		ONCE(overtaken),
+		ONCE(up_where_it_is_walked),
+		ONCE(up_by_two_directories),
+		ONCE(operands),
+		ONCE(descriptors),
+		ONCE(memory),
+		TASK
+	};
+
+	return RUN_ALL(tests);
+}
