@@ -170,6 +170,7 @@ check: setup build programs ## build and pass all tests, in three variants
 	$(Q)$(PYTEST) --variant ring
 	$(Q)$(PYTEST) --variant nopatch
 	$(Q)$(PYTEST) --variant off
+	$(Q)$(PYTEST) --variant auto
 	$(Q)$(PYTEST) --variant denied
 
 # Hostile input to what reads files: libFuzzer makes it, under ASan and UBSan.

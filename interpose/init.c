@@ -9,12 +9,14 @@
  *               open.c connect.c close.c are the families, number.c those made
  *               by syscall(2), fds.c streams.c follow descriptors, process.c
  *               jump.c sandbox.c follow processes, jumps and sandboxes; traced.c
- *               stands in front of the entries when there is a recording
+ *               stands in front of the entries when there is a recording;
+ *               hints.c look.c learn what the program will want (SHIM_MODE=auto),
+ *               identity.c ends that before the process becomes another
  *   src/        the core: calls.def names the calls, call*.c decide and carry
  *               them out, route.c fdtable.c know files, submission.c drives events (event.c) through slots
  *               (completion.c) on the ring (ring.c) of a thread (thread.c),
  *               counters*.c count, trace*.c record, config.c reads the
- *               environment
+ *               environment; prefetch*.c run ahead, in a task (task.c)
  *   format/     what the command reads of a recording
  */
 #include "init.h"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Options and fixtures of the end-to-end suite.
 
-The suite has to pass four times over: on the ring, switched off, on a machine
-that has no io_uring to give, and on the ring with libc's own functions left as
-they are. `--variant` says which of these a run is; nothing in a test depends on
+The suite has to pass five times over: on the ring, switched off, on a machine
+that has no io_uring to give, on the ring with libc's own functions left as
+they are, and native with hints that run ahead (SHIM_MODE=auto). `--variant` says which of these a run is; nothing in a test depends on
 it beyond what it may expect of the counters.
 """
 
