@@ -165,7 +165,7 @@ check-tsan: ## unit tests under ThreadSanitizer
 # The tests mostly wait, for signals, timeouts and each other.
 JOBS ?= 4
 PYTEST := $(PYTHON) -m pytest -q -rf -n $(JOBS) py_tests
-check: setup build programs ## build and pass all tests, in three variants
+check: setup build programs ## build and pass all tests, in five variants
 	$(Q)$(MAKE) --no-print-directory -j2 lint check-unit check-asan check-tsan check-fuzz
 	$(Q)$(PYTEST) --variant ring
 	$(Q)$(PYTEST) --variant nopatch

@@ -13,6 +13,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -204,6 +205,8 @@ def main():
     args = p.parse_args()
     if args.rounds < 2:
         p.error("at least 2 rounds")
+    # So that the trees are removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     trees = Trees(args)
     trees.top = tempfile.mkdtemp(prefix="shimbench.", dir=args.dir)
     try:

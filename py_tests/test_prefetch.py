@@ -2,7 +2,8 @@
 """SHIM_MODE=auto: what runs ahead of the program, and that nobody notices.
 
 The walks are slow on purpose, so that something can run ahead of them on a machine
-whose disk is fast, and SHIM_PREFETCH=eager waits for no evidence. What a program
+whose disk is fast, and SHIM_PREFETCH=eager waits for no evidence. On a machine that
+is busy they may still be too fast: then they are made slower. What a program
 shows is compared with what it shows natively, as everywhere; beside that the
 counters tell whether anything was guessed at all, and strace(1) what was touched.
 """
@@ -11,9 +12,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from shimtest import PYTHON, Harness, Side, Stats, need
 pytestmark = pytest.mark.variants("auto")
 
 DIRS, FILES, SIZE = 5, 60, 8192
+PAUSES = ("0.0005", "0.002", "0.008", "0.02")
 
 # argv: how, tree, most. Prints what it read; sleeps after each file.
 WALKER = r"""
@@ -31,7 +30,7 @@ how, top, most = sys.argv[1], sys.argv[2], int(sys.argv[3])
 seen = [0]
 def rest():
     seen[0] += 1
-    time.sleep(0.0005)
+    time.sleep(float(os.environ["PAUSE"]))
     return seen[0] >= most
 def read(path, dirfd=None):
     try:
@@ -76,10 +75,10 @@ def flat(path):
 """
 
 OPERANDS = r"""
-import sys, time, zlib
+import os, sys, time, zlib
 for path in sys.argv[1:]:
     with open(path, "rb") as f: print(path, zlib.crc32(f.read()))
-    time.sleep(0.0005)
+    time.sleep(float(os.environ["PAUSE"]))
 """
 
 
@@ -93,7 +92,7 @@ def plant(top: Path) -> None:
 
 
 @pytest.fixture
-def walk(harness: Harness) -> Callable[..., Stats]:
+def walk(harness: Harness) -> Callable[..., dict[str, int]]:
     """The same walk natively and with hints; returns the counters of the latter."""
 
     def run(
@@ -101,8 +100,18 @@ def walk(harness: Harness) -> Callable[..., Stats]:
         *,
         setup: Callable[[Path], object] | None = None,
         env: dict[str, str] | None = None,
-    ) -> Stats:
+        used: int = 0,
+    ) -> dict[str, int]:
         need("/usr/bin/python3")
+        for pause in PAUSES:
+            hints = once(argv, setup, {"PAUSE": pause, **(env or {})})
+            if hints.get("used", 0) >= used:
+                return hints
+        raise AssertionError(f"not {used} guesses were used: {hints}")
+
+    def once(
+        argv: list[str], setup: Callable[[Path], object] | None, env: dict[str, str]
+    ) -> dict[str, int]:
         report = harness.temp_name("stats")
 
         def go(side: Side) -> str:
@@ -110,7 +119,7 @@ def walk(harness: Harness) -> Callable[..., Stats]:
             plant(cwd / "tree")
             if setup:
                 setup(cwd)
-            both = {"SHIM_STATS": str(report), **(env or {})}
+            both = {"SHIM_STATS": str(report), **env}
             report.touch()
             outcome = harness.run(side, argv, cwd=cwd, env=both)
             # Another tree: other inodes, in another order.
@@ -118,7 +127,7 @@ def walk(harness: Harness) -> Callable[..., Stats]:
             return "\n".join([outcome.status, outcome.err.decode(), *lines])
 
         harness.compare_scenes(go, " ".join(argv)[:60])
-        return Stats.parse(report.read_text())
+        return Stats.parse(report.read_text()).hints
 
     return run
 
@@ -128,43 +137,45 @@ def walker(how: str, most: int = 10**6) -> list[str]:
 
 
 @pytest.mark.parametrize("how", ["dirfd", "listed", "name", "inode", "walk", "stat"])
-def test_walks(how: str, walk: Callable[..., Stats]) -> None:
-    hints = walk(walker(how)).hints
-    assert hints["hints"] > DIRS * FILES // 2, hints
+def test_walks(how: str, walk: Callable[..., dict[str, int]]) -> None:
+    hints = walk(walker(how), used=DIRS * FILES // 2)
     assert hints["used"] > hints["hints"] // 2, hints
     assert hints["hints"] == hints["used"] + hints.get("wasted", 0), hints
     # A walk that looks at files only gets their inodes.
     assert (hints.get("bytes", 0) > hints["used"] * SIZE // 2) == (how != "stat"), hints
 
 
-def test_operands(walk: Callable[..., Stats]) -> None:
+def test_operands(walk: Callable[..., dict[str, int]]) -> None:
     names = [f"tree/d{d}/f{f:03}" for d in range(DIRS) for f in range(0, FILES, 2)]
     names.insert(40, "tree/missing")
     names[41:41] = ["./" + names[0], "tree/d0/f001"]
     argv = [PYTHON, "-S", "-c", OPERANDS.replace("with", "\n    try:\n     with").replace(
         "read()))", "read()))\n    except OSError as e: print(e)"), *names]
-    hints = walk(argv).hints
-    assert hints["used"] > len(names) // 2, hints
+    hints = walk(argv, used=len(names) // 2)
     assert hints["hints"] <= len(names), hints
 
 
-def test_nothing_without_evidence(harness: Harness, walk: Callable[..., Stats]) -> None:
-    """What is cached has not been slow: nobody runs ahead."""
-    assert walk(walker("listed"), env={"SHIM_PREFETCH": "auto"}).hints == {}
+def test_nothing_without_evidence(harness: Harness, walk: Callable[..., dict[str, int]]) -> None:
+    """What is cached has not been slow: nobody runs ahead. (Unless something else
+    drops the caches of the machine meanwhile, or the memory is needed.)"""
+    every = [walk(walker("listed"), env={"SHIM_PREFETCH": "auto"})]
+    while every[-1] and len(every) < 6:
+        every.append(walk(walker("listed"), env={"SHIM_PREFETCH": "auto"}))
+    assert every[-1] == {}, every
 
 
-def test_bounds(walk: Callable[..., Stats]) -> None:
-    hints = walk(walker("listed", 30), env={"SHIM_PREFETCH_DEPTH": "4"}).hints
+def test_bounds(walk: Callable[..., dict[str, int]]) -> None:
+    hints = walk(walker("listed", 30), env={"SHIM_PREFETCH_DEPTH": "4"}, used=10)
     assert hints["hints"] <= 30 + 4, hints
-    hints = walk(walker("listed", 30), env={"SHIM_PREFETCH_BYTES": str(2 * SIZE)}).hints
+    hints = walk(walker("listed", 30), env={"SHIM_PREFETCH_BYTES": str(2 * SIZE)}, used=10)
     assert hints["bytes"] <= (30 + 2) * SIZE, hints
 
 
 @pytest.mark.parametrize("limit", ["--nproc=500", "--as=4000000000", "--cpu=60", "--nofile=50"])
-def test_narrow_limits(limit: str, walk: Callable[..., Stats]) -> None:
+def test_narrow_limits(limit: str, walk: Callable[..., dict[str, int]]) -> None:
     """What a thread more would count towards: so there is none."""
     need("prlimit")
-    assert walk(["prlimit", limit, *walker("listed")]).hints == {}
+    assert walk(["prlimit", limit, *walker("listed")]) == {}
 
 
 # argv: tree. Swaps files that the walk, and what runs ahead of it, come to later,
@@ -199,9 +210,8 @@ os._exit(0)
 )
 
 
-def test_files_that_change(walk: Callable[..., Stats]) -> None:
-    hints = walk([PYTHON, "-S", "-c", SWAPPER]).hints
-    assert hints["used"] > 20, hints
+def test_files_that_change(walk: Callable[..., dict[str, int]]) -> None:
+    walk([PYTHON, "-S", "-c", SWAPPER], used=20)
 
 
 def denied(cwd: Path) -> None:
@@ -210,7 +220,7 @@ def denied(cwd: Path) -> None:
     (cwd / "tree" / "d2").chmod(0o700)
 
 
-def test_permission_denied(walk: Callable[..., Stats]) -> None:
+def test_permission_denied(walk: Callable[..., dict[str, int]]) -> None:
     as_nobody = ["setpriv", "--reuid=65534", "--clear-groups"] if os.geteuid() == 0 else []
     need("setpriv")
     walk([*as_nobody, *walker("listed")], setup=denied, env={"SHIM_STATS": ""})
@@ -244,7 +254,8 @@ def test_access_times(owner: bool, harness: Harness) -> None:
         cwd = harness.fresh_dir()
         plant(cwd / "tree")
         age(cwd / "tree")
-        outcome = harness.run(side, [*prefix, *walker("listed", 70)], cwd=cwd)
+        argv = [*prefix, *walker("listed", 70)]
+        outcome = harness.run(side, argv, cwd=cwd, env={"PAUSE": PAUSES[1]})
         assert outcome.ok, outcome.text()
         return "\n".join(sorted(read_since(cwd / "tree")))
 
@@ -286,7 +297,7 @@ def test_only_what_is_walked(harness: Harness) -> None:
     log = cwd / "log"
     argv = ["strace", "-f", "-y", "-qq", "-o", str(log)]
     argv += ["-e", "trace=openat,openat2,clone", *walker("listed")]
-    outcome = harness.run(Side.SHIM, argv, cwd=cwd, timeout=60)
+    outcome = harness.run(Side.SHIM, argv, cwd=cwd, env={"PAUSE": PAUSES[1]}, timeout=60)
     assert outcome.ok, outcome.text()
     program, task = opened(log.read_text())
     gone_through = {Path(path).parent for path in program}
@@ -318,7 +329,7 @@ def test_never_across_a_mount(harness: Harness) -> None:
     cwd = harness.fresh_dir()
     plant(cwd / "tree")
     argv = ["unshare", "-m", "sh", "-c", MOUNTS, "sh", *walker("listed")]
-    outcome = harness.run(Side.SHIM, argv, cwd=cwd, timeout=60)
+    outcome = harness.run(Side.SHIM, argv, cwd=cwd, env={"PAUSE": PAUSES[1]}, timeout=60)
     assert outcome.ok, outcome.text()
     _, task = opened((cwd / "log").read_text())
     assert [path for path in task if "/d0" in path], task
@@ -329,42 +340,45 @@ def test_cold_tree_is_noticed(harness: Harness) -> None:
     """Evidence of its own: calls that were slow because they had to read a disk."""
     if os.geteuid() != 0:
         pytest.skip("requires root: drops caches")
-    if harness.fresh_dir().stat().st_dev == os.stat("/dev/shm").st_dev:
-        pytest.skip("not on a disk")
-    report = harness.temp_name("stats")
-    env = {"SHIM_PREFETCH": "auto", "SHIM_STATS": str(report)}
-    for _ in range(5):
-        cwd = harness.fresh_dir()
-        plant(cwd / "tree")
-        os.sync()
+    # Installed long ago: nothing has to be written before it can be dropped.
+    argv = [*walker("listed")]
+    argv[argv.index("tree")] = "/usr/include"
+    for pause in PAUSES:
+        report = harness.temp_name("stats")
+        env = {"SHIM_PREFETCH": "auto", "SHIM_STATS": str(report), "PAUSE": pause}
         Path("/proc/sys/vm/drop_caches").write_text("3")
-        outcome = harness.run(Side.SHIM, walker("listed"), cwd=cwd, env=env)
+        outcome = harness.run(Side.SHIM, argv[:-1] + ["400"], env=env)
         assert outcome.ok, outcome.text()
         if Stats.parse(report.read_text()).hints.get("used", 0) > FILES:
             return
-    raise AssertionError("five cold walks, and nothing was guessed")
+    raise AssertionError("cold walks, and nothing was guessed")
 
 
-def test_real_programs(harness: Harness) -> None:
+COMMANDS = (
+    "grep -r nothing tree",
+    "tar cf /dev/null tree",
+    "tar cf - tree | cat >/dev/null",
+    "cp -r tree copy; rm -r copy",
+    "find tree -type f -exec md5sum {} +",
+    "du -s tree",
+    "ls -lR tree",
+    "cat tree/*/f* >/dev/null",
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_real_programs(command: str, harness: Harness) -> None:
     """Slow enough under strace that what they do next is known before they do."""
     need("strace", "grep", "tar", "cp", "find", "md5sum")
-    shutil.rmtree(harness.scratch / "real", ignore_errors=True)
-    top = harness.scratch / "real"
-    plant(top / "tree")
-    for command in (
-        "grep -r nothing tree",
-        "tar cf /dev/null --checkpoint=1000 tree",
-        "cp -r tree copy",
-        "find tree -type f -exec md5sum {} +",
-        "du -s tree",
-        "ls -lR tree",
-        "sh -c 'cat tree/*/f* >/dev/null'",
-    ):
+    for _ in range(6):
+        cwd = harness.fresh_dir()
+        plant(cwd / "tree")
         report = harness.temp_name("stats")
         argv = ["strace", "-f", "-qq", "-o", "/dev/null", "sh", "-c", command]
-        outcome = harness.run(
-            Side.SHIM, argv, cwd=top, env={"SHIM_STATS": str(report)}, timeout=60
-        )
-        assert "libshim" not in outcome.err.decode(), outcome.text()
+        env = {"SHIM_STATS": str(report)}
+        outcome = harness.run(Side.SHIM, argv, cwd=cwd, env=env, timeout=60)
+        assert not outcome.err, outcome.text()
         hints = Stats.parse(report.read_text()).hints
-        assert hints.get("used", 0) > FILES, f"{command}: {hints}"
+        if hints.get("used", 0) > FILES:
+            return
+    raise AssertionError(f"six times, and never a guess that was used: {hints}")

@@ -364,6 +364,8 @@ int shim_ahead_run(void *arg)
 	int ret;
 
 	r.walk = &r.ahead->walk;
+	/* A walk before it, or that of the process that forked this one. */
+	memset(r.walk, 0, offsetof(struct shim_walk, dirs));
 	shim_walk_reset(r.walk);
 	ret = make_ring(&r);
 	if (ret)

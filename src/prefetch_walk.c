@@ -17,6 +17,8 @@
 #include "prefetch_order.h"
 #include "sys.h"
 
+#define ONLY_LOOKS 16U
+
 static void close_dir(struct shim_walk_dir *d)
 {
 	if (d->fd >= 0)
@@ -134,7 +136,10 @@ static bool touch(struct shim_walk *walk, struct shim_walk_entry *e,
 		return false;
 	}
 	walk->misses = 0;
-	/* Who reads files looks at some long before. */
+	walk->looks = opened ? 0 : walk->looks + 1;
+	/* Who reads files looks at some before; who only looks does not read. */
+	if (walk->data && walk->looks > ONLY_LOOKS)
+		walk->data = false;
 	if ((walk->data && !opened) || e->state & SHIM_ENTRY_TOUCHED)
 		return true;
 	*used = e->state & SHIM_ENTRY_ASKED;
@@ -160,7 +165,7 @@ bool shim_walk_touch(struct shim_walk *walk, uint64_t ino, bool opened,
 /* The program is at @arg, which has not been taken in: so is the next run. */
 static void go_to_operand(struct shim_walk *walk, char *const *arg)
 {
-	if (arg < walk->argv)
+	if (!walk->argv || arg < walk->argv)
 		return;
 	walk->argv = arg + 1;
 	walk->reached = walk->seq;
@@ -244,6 +249,7 @@ int shim_walk_begin(struct shim_walk *walk, const char *path, uint64_t dev,
 	struct stat st = { 0 };
 
 	walk->dev = dev;
+	walk->argv = NULL;
 	fd = shim_list_open_path(path, dev);
 	if (fd < 0)
 		return fd;

@@ -64,6 +64,7 @@ struct shim_walk {
 	bool exhausted;          /* nothing comes next, for now */
 	int cur;                 /* directory that shim_walk_next() is in; -1 */
 	unsigned ndirs, nentries, misses;
+	unsigned looks;          /* since a file was last opened */
 	size_t names_used;
 	uint32_t seq, reached;   /* given out; and how far the program is */
 	uint32_t recent[4];      /* entries touched while the order is unknown */
