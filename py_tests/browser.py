@@ -4,6 +4,7 @@ protocol through a pipe, so that there is no port and nothing to install for it.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -37,7 +38,7 @@ class Browser:
         script = f'exec 3<&{ends[0]} 4>&{ends[1]} {ends[0]}<&- {ends[1]}>&-; exec chromium "$@"'
         self.process = subprocess.Popen(
             ["bash", "-c", script, "chromium", *OPTIONS, f"--user-data-dir={self.profile}", "about:blank"],
-            pass_fds=ends, start_new_session=True,
+            pass_fds=ends, start_new_session=True, env=os.environ | {"TMPDIR": self.profile},
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         for fd in (tell[0], hear[1], *ends):
@@ -56,6 +57,11 @@ class Browser:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:  # fmt: skip
+        # It ends by itself, with its helpers, or else it is ended.
+        with contextlib.suppress(OSError, AssertionError, subprocess.TimeoutExpired):
+            self.session = ""
+            self.ask("Browser.close")
+            self.process.wait(10)
         kill_session(self.process.pid)
         self.process.wait(PATIENCE)
         os.close(self.out)
