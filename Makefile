@@ -60,6 +60,17 @@ $(BUILD)/libshim.so: $(LIB_OBJ) interpose/libshim.map
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LIB_LDFLAGS) -o $@ $(LIB_OBJ) -Wl,-Bstatic -luring -Wl,-Bdynamic -ldl
 
+# The same with the form of ring that kernels before 6.5 have, for the tests.
+OLD_OBJ := $(patsubst $(BUILD)/src/thread.c.o,$(BUILD)/old/thread.c.o,$(LIB_OBJ))
+$(BUILD)/old/thread.c.o: src/thread.c
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) $(CFLAGS) $(LIB_CFLAGS) -DSHIM_FIRST_FORM=SHIM_RING_REGISTERED -c -o $@ $<
+
+$(BUILD)/old/libshim.so: $(OLD_OBJ) interpose/libshim.map
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LIB_LDFLAGS) -o $@ $(OLD_OBJ) -Wl,-Bstatic -luring -Wl,-Bdynamic -ldl
+
 $(BUILD)/%.c.o: %.c
 	@mkdir -p $(@D)
 	$(say) CC $<
@@ -120,7 +131,7 @@ $(BUILD)/preload/%.so: tests/preload/%.c
 .PHONY: programs demo check check-unit check-asan check-tsan stress lint bench \
 	install uninstall clean
 
-programs: $(PROGRAMS) $(PRELOADS) $(TRACED) $(BUILD)/deny_uring ## build the differential test programs
+programs: $(PROGRAMS) $(PRELOADS) $(BUILD)/old/libshim.so $(TRACED) $(BUILD)/deny_uring ## build the differential test programs
 
 # Denies io_uring to a program and its children.  Static, so that the library is
 # not preloaded into this one.

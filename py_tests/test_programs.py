@@ -16,6 +16,7 @@ result. What a program needs stands in its leading comment:
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import shlex
@@ -93,6 +94,24 @@ RECORDED = """
 def test_recorded(source: Path, harness: Harness) -> None:
     """The same while every call is recorded."""
     compare_with({"SHIM_TRACE": str(harness.temp_name("recording"))}, source, harness)
+
+
+# What a form of ring with a mapping, which a forked child does not have, could break.
+SECOND_FORM = (
+    "fork_io", "fork_vfork", "libc_spawn", "libc_syscall", "nested_fork", "nested_io", "threads",
+    "threads_raw", "jump_read", "cancel_blocked", "exits",
+)
+
+
+@pytest.mark.variants("ring")
+@pytest.mark.parametrize("name", SECOND_FORM)
+def test_second_form_of_ring(name: str, harness: Harness) -> None:
+    """That of Linux 6.3 and 6.4, which newer kernels can make as well."""
+    old = dataclasses.replace(harness, lib=harness.build / "old" / "libshim.so")
+    assert old.lib.exists(), f"{old.lib} is missing: run `make programs`"
+    source = TOP / "tests" / "programs" / f"{name}.c"
+    timeout = float(directives(source).get("Timeout", 30))
+    old.compare([str(harness.build / "programs" / name)], timeout=timeout, expect="exit 0")
 
 
 def preloads(source: Path) -> list[str]:

@@ -19,6 +19,11 @@
 #define MAX_CHUNKS 2048U
 #define NEVER_AGAIN (-1)
 
+/* The form of ring to try first; another one to see how older kernels do. */
+#ifndef SHIM_FIRST_FORM
+#define SHIM_FIRST_FORM SHIM_RING_NONE
+#endif
+
 struct block {
 	union {
 		struct shim_thread thread;
@@ -197,7 +202,7 @@ static void make_ring(struct block *b)
 	t->no_ring = 1;
 	if (atomic_load(&ring_denied))
 		return;
-	ret = shim_driver_init(&t->driver, b->ring, SHIM_RING_NONE, host);
+	ret = shim_driver_init(&t->driver, b->ring, SHIM_FIRST_FORM, host);
 	if (ret && denied_for_ever(ret))
 		atomic_store(&ring_denied, 1);
 	t->no_ring = ret != 0;
@@ -291,6 +296,12 @@ enum shim_route shim_begin_slow(struct shim_thread **tp, enum shim_call call,
 	enum shim_route route = SHIM_RING;
 	int native = shim_native;
 
+	/* Of this form the mappings are not there in a forked child. */
+	if (t && t->driver.ring.form == SHIM_RING_REGISTERED &&
+	    shim_process_forked()) {
+		shim_threads_fork_child();
+		t = NULL;
+	}
 	*tp = t;
 	if (native != SHIM_RING)
 		return (enum shim_route)native;

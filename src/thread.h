@@ -66,7 +66,8 @@ static inline enum shim_route shim_begin(struct shim_thread **t,
 	struct shim_thread *self = shim_self;
 
 	if (__builtin_expect(!self || self->driver.phase != SHIM_PHASE_IDLE ||
-			     shim_native != SHIM_RING, 0))
+			     shim_native != SHIM_RING ||
+			     self->driver.ring.form == SHIM_RING_REGISTERED, 0))
 		return shim_begin_slow(t, call, frame);
 	self->driver.phase = SHIM_PHASE_BUSY;
 	self->driver.frame = frame;
