@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * A thousand threads that live for one exchange, some ended by pthread_exit in
+ * Ten thousand threads that live for one exchange, some ended by pthread_exit in
  * a handler, by a cancellation, or by one that comes while a clean-up handler is
  * doing I/O; thread-specific destructors do I/O as well.  Nothing is lost, and
  * nothing is left.
@@ -10,7 +10,7 @@
  */
 #include "common.h"
 
-#define THREADS 1000
+#define THREADS 10000
 #define AT_ONCE 20
 
 static pthread_key_t key;
