@@ -144,6 +144,8 @@ def test_program(source: Path, harness: Harness) -> None:
         env = {} if source.stem in NOT_WAITING_ON_THE_RING else {"SHIM_WAIT": "ring"}
         stats, outcome = harness.stats(argv, env=env, timeout=timeout)
         if harness.variant in ("ring", "nopatch"):
+            if stats.reasons().get("no-ring"):  # test_sysctl's moment, for the whole machine
+                stats, outcome = harness.stats(argv, env=env, timeout=timeout)
             idle = [call for call in ring_calls if stats.ring(call) == 0]
             assert not idle, f"never on the ring: {idle}\n{stats.text()}{outcome.text()}"
         else:
