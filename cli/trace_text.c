@@ -175,15 +175,20 @@ static bool go_on(struct tracer *t, struct tracee *tracee, struct pending *call,
 	return decode_args(d, &call->progress);
 }
 
+/* Behind the arguments, up to the column of the results. */
 static void put_equals(struct tracer *t)
 {
-	uint64_t column;
+	static const char spaces[] = "                                        ";
+	uint64_t column, n;
 
-	text_puts(out(t), ") ");
+	text_put(out(t), ") ", 2);
 	column = sink_position(&t->sink) - t->line;
-	for (; column < t->options->column && !out(t)->failed; column++)
-		put_char(out(t), ' ');
-	text_puts(out(t), "= ");
+	for (; column < t->options->column; column += n) {
+		n = t->options->column - column;
+		n = n < sizeof(spaces) - 1 ? n : sizeof(spaces) - 1;
+		text_put(out(t), spaces, n);
+	}
+	text_put(out(t), "= ", 2);
 }
 
 static void text_leave(struct tracer *t, struct tracee *tracee,
