@@ -31,7 +31,7 @@ static volatile pid_t receiver;
 static void hand_on(int sig, siginfo_t *info, void *context)
 {
 	(void)context;
-	if (info->si_code <= 0 || sig == SIGALRM)
+	if (receiver && (info->si_code <= 0 || sig == SIGALRM))
 		kill(receiver, sig);
 }
 
@@ -130,6 +130,21 @@ int child_wait(struct child *child, int *status, int options)
 		ret = waitpid(child->pid, status, options);
 	} while (ret < 0 && errno == EINTR);
 	return ret < 0 ? -errno : ret;
+}
+
+void child_gone(void)
+{
+	struct sigaction was;
+	size_t i;
+
+	if (!receiver)
+		return;
+	for (i = 0; i < HANDED_ON; i++) {
+		if (!sigaction(handed_on[i], NULL, &was) &&
+		    was.sa_handler != SIG_IGN)
+			signal(handed_on[i], SIG_DFL);
+	}
+	receiver = 0;
 }
 
 int child_failed(struct child *child)

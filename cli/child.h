@@ -30,6 +30,9 @@ int child_wait(struct child *child, int *status, int options);
  */
 int child_failed(struct child *child);
 
+/* It has ended, and this process goes on: signals are not handed on any more. */
+void child_gone(void);
+
 /* End as the program did, but without a second core file. */
 int child_end_as(int status);
 

@@ -149,10 +149,19 @@ static int add_root(struct tracer *t, pid_t pid)
 	return 0;
 }
 
+static bool is_watching(const struct tracees *all)
+{
+	const struct process *p = all->processes;
+
+	while (p && p->stranger)
+		p = p->next;
+	return p != NULL;
+}
+
 /* Is nobody left who could make a call that is traced? */
 static bool is_over(struct tracer *t, int fd)
 {
-	return !t->tracees.processes &&
+	return !is_watching(&t->tracees) &&
 		!(t->options->follow && add_strays(&t->tracees, fd));
 }
 
@@ -162,6 +171,9 @@ static void collect(struct tracer *t, int fd)
 	uint64_t sleep = 0;
 
 	while (!is_over(t, fd)) {
+		/* From then on signals are meant for us. */
+		if (t->root_known)
+			child_gone();
 		if (tracer_drain(t, BATCH) >= BATCH) {
 			sleep = 0;
 			continue;

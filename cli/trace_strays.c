@@ -87,3 +87,13 @@ unsigned add_strays(struct tracees *all, int fd)
 		closedir(proc);
 	return found;
 }
+
+bool is_stranger(uint32_t pid)
+{
+	char name[16];
+	unsigned long long when;
+
+	snprintf(name, sizeof(name), "%u", pid);
+	when = started(name);
+	return when && when < started("self");
+}

@@ -171,7 +171,7 @@ void tracees_wait(struct tracees *all, uint64_t ns)
 		memset(fds, 0, n * sizeof(*fds));
 	for (n = 0, p = all->processes; p; p = p->next, n++) {
 		p->gone |= fds[n].revents != 0;
-		if (p->pidfd < 0 && !p->gone)
+		if (p->pidfd < 0 && !p->gone && !p->stranger)
 			mark_without_fd(p);
 	}
 	free(fds);

@@ -16,6 +16,7 @@ struct process {
 	struct process *next;
 	uint32_t pid;
 	int pidfd;        /* -1: none */
+	bool stranger;    /* its number means another process: not watched */
 	bool ours;        /* our child: waitpid(2) tells its end */
 	bool gone;        /* it does not live any more */
 	bool exiting;     /* exit_group(2) was called, with ... */

@@ -9,9 +9,11 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "fd_paths.h"
 #include "shim.h"
+#include "trace_strays.h"
 
 #define ASK_MOST 50 /* times, for the end of a process */
 
@@ -92,6 +94,12 @@ static struct process *new_process(struct tracer *t, uint32_t pid,
 
 	if (!p)
 		return NULL;
+	if (t->live && is_stranger(pid)) {
+		p->stranger = true;
+		if (p->pidfd >= 0)
+			close(p->pidfd);
+		p->pidfd = -1;
+	}
 	if (t->options->format == TRACE_JSON)
 		p->paths = of ? fd_paths_copy(of->paths) : fd_paths_new();
 	return p;

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from clitest import Shim, one_line, shim, shim_path
-from shimtest import CALLS, Harness, Outcome, Side, unified, wait_until
+from shimtest import CALLS, Harness, Outcome, Side, need, unified, wait_until
 from tracing import save, strace, visible
 
 __all__ = ["shim", "shim_path"]
@@ -560,3 +560,27 @@ def test_lanes_are_used_again(shim: Shim, traced: Path) -> None:
     assert outcome.ok, outcome.text()[-300:]
     found = {int(n) for n in re.findall(r'"thread (\d+)"', outcome.err.decode())}
     assert found == set(range(3000))
+
+
+# Who is not what a number says, and who is left alone.
+
+
+def test_another_pid_namespace(harness: Harness, shim: Shim, tmp_path: Path) -> None:
+    """There a process is number 1, which nobody waits for in vain."""
+    need("unshare")
+    save(tmp_path / "file", "text")
+    path = harness.temp_name("trace")
+    how = "-fp" if os.geteuid() == 0 else "-Urfp"
+    outcome = shim("trace", "-f", "-o", path, "unshare", how, "cat", "file", cwd=tmp_path)
+    assert outcome.ok and outcome.out == b"text", outcome.text()
+    assert lines_of(path)[-1] == "+++ exited with 0 +++"
+
+
+def test_signals_when_the_program_has_gone(harness: Harness, shim_path: Path, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    argv = [str(shim_path), "trace", "-f", "-o", str(trace), "sh", "-c", "sleep 60 & exit 0"]
+    with harness.start(Side.NATIVE, argv, cwd=tmp_path) as process:
+        wait_until(lambda: trace.exists() and "+++ exited with 0 +++" in trace.read_text(), "the program ends")
+        time.sleep(0.1)
+        process.terminate()
+        assert process.wait(timeout=20) == -signal.SIGTERM
