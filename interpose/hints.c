@@ -34,6 +34,9 @@ static _Atomic uint64_t last;
 static _Atomic uint64_t recent[RECENT];
 static atomic_uint recents;
 static __thread long blocks_read;
+/* Not on the stack, which may be a small one of a handler: one at a time. */
+static char name[4096];
+static atomic_flag naming = ATOMIC_FLAG_INIT;
 
 void shim_hints_init(const struct shim_config *config, char *const *argv)
 {
@@ -192,12 +195,11 @@ static char *const *find_operand(const char *path)
 	return NULL;
 }
 
-static void begin_at(int fd, const struct stat *st, bool data)
+static void begin_named(int fd, const struct stat *st, bool data)
 {
 	struct shim_prefetch_seed seed = {
 		.dev = st->st_dev, .ino = st->st_ino, .data = data,
 	};
-	char name[4096];
 
 	if (name_of_fd(fd, name, sizeof(name)) < 0)
 		return;
@@ -209,6 +211,14 @@ static void begin_at(int fd, const struct stat *st, bool data)
 		seed.directory = name;
 	}
 	begin(&seed);
+}
+
+static void begin_at(int fd, const struct stat *st, bool data)
+{
+	if (atomic_flag_test_and_set(&naming))
+		return;
+	begin_named(fd, st, data);
+	atomic_flag_clear(&naming);
 }
 
 /*
@@ -302,14 +312,16 @@ void shim_hint_looked(int dirfd, const char *path, uint64_t dev, uint64_t ino,
 {
 	struct shim_prefetch_seed seed = { .dev = dev, .ino = ino };
 	bool running = shim_prefetch_running;
-	char name[4096];
 
 	if (running)
 		shim_prefetch_touch(SHIM_TOUCH_LOOKED, dev, ino);
 	if (!(running ? shim_prefetch_wants_seed() : slow && evidence()) ||
-	    directory_of(dirfd, path, name, sizeof(name)))
+	    atomic_flag_test_and_set(&naming))
 		return;
-	atomic_store(&at, NULL);
-	seed.directory = name;
-	begin(&seed);
+	if (!directory_of(dirfd, path, name, sizeof(name))) {
+		atomic_store(&at, NULL);
+		seed.directory = name;
+		begin(&seed);
+	}
+	atomic_flag_clear(&naming);
 }
