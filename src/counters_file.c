@@ -106,7 +106,9 @@ static void add_digits(char *p, uint64_t n)
 
 	if (add_low(p, n))
 		return;
-	memcpy(old, pair, sizeof(old));
+	/* If they do not belong together the swap says so. */
+	old[0] = __atomic_load_n(&pair[0], __ATOMIC_RELAXED);
+	old[1] = __atomic_load_n(&pair[1], __ATOMIC_RELAXED);
 	do {
 		low = value_of(old[1]) + n % EIGHT_DIGITS;
 		fresh[0] = digits_of(value_of(old[0]) + n / EIGHT_DIGITS +
