@@ -28,7 +28,7 @@ fi
 # Where this machine has its packages from, and how it gets there.
 # shellcheck disable=SC2016 # apt and dpkg have such variables as well
 mirror=$(apt-get indextargets --format '$(REPO_URI)' "Codename: $suite" "Component: main" "Created-By: Packages" | head -n 1)
-[ -n "$mirror" ] || mirror=http://deb.debian.org/debian
+[ -n "$mirror" ] || fail "apt has no source for $suite: apt-get update"
 eval "$(apt-config shell proxy Acquire::http::Proxy)"
 [ -z "${proxy-}" ] || export http_proxy="$proxy"
 
