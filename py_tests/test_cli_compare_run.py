@@ -134,10 +134,12 @@ def test_input(shim: Shim, place: Path, shim_path: Path) -> None:
 
 def test_what_the_program_gets(harness: Harness, shim: Shim, place: Path, tmp_path: Path) -> None:
     """Signals, limits, descriptors: the second run has what the first one had."""
-    script = "grep -E 'Sig(Blk|Ign|Cgt)' /proc/self/status; ulimit -n; ls -l /proc/self/fd | wc -l; echo $LD_PRELOAD"
+    facts = "grep -E 'Sig(Blk|Ign|Cgt)' /proc/self/status; ulimit -n; ls -l /proc/self/fd | wc -l; echo $LD_PRELOAD"
+    script = f"({facts}) >{tmp_path}/$SHIM_MODE; cat {tmp_path}/$SHIM_MODE"
     outcome = shim("compare", "-e", "none", "--json", "--", "sh", "-c", script, cwd=place)
-    facts = json.loads(outcome.out)
-    assert facts["runs"]["stdout"]["same"] and facts["runs"]["status"]["same"], outcome.text()
+    assert (tmp_path / "off").read_text() == (tmp_path / "ring").read_text()
+    runs = json.loads(outcome.out)["runs"]
+    assert runs["stdout"]["same"] and runs["status"]["same"], outcome.text()
 
 
 def test_trouble(shim: Shim, place: Path) -> None:
