@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@
 #include "trace_strays.h"
 
 #define MS 1000000ULL
-#define BEAT_NS (20 * MS)
+#define BEAT_NS 20000000L
 #define SLEEP_LEAST (100 * 1000ULL)
 #define SLEEP_MOST (4 * MS)
 #define BATCH 4096
@@ -36,35 +37,53 @@ void trace_defaults(struct trace_options *o)
 	};
 }
 
-static void *beat(void *arg)
-{
-	struct shim_trace_header *h = arg;
-	const struct timespec ts = { 0, (long)BEAT_NS };
+struct beat {
+	struct shim_trace_header *header;
+	pthread_t thread;
+	sem_t stop;
+};
 
-	for (;;) {
-		__atomic_add_fetch(&h->beat, 1, __ATOMIC_RELAXED);
-		nanosleep(&ts, NULL);
-	}
+static void *move(void *arg)
+{
+	struct beat *b = arg;
+	struct timespec until;
+
+	do {
+		__atomic_add_fetch(&b->header->beat, 1, __ATOMIC_RELAXED);
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += BEAT_NS;
+		if (until.tv_nsec >= 1000000000L) {
+			until.tv_nsec -= 1000000000L;
+			until.tv_sec++;
+		}
+	} while (sem_clockwait(&b->stop, CLOCK_MONOTONIC, &until));
 	return NULL;
 }
 
 /* Signals are for the first thread. */
-static int start_beat(struct recording *r, pthread_t *thread)
+static int start_beat(struct beat *b, struct recording *r)
 {
 	sigset_t all, mask;
 	int ret;
 
+	b->header = recording_header(r);
+	sem_init(&b->stop, 0, 0);
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &mask);
-	ret = pthread_create(thread, NULL, beat, recording_header(r));
+	ret = pthread_create(&b->thread, NULL, move, b);
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 	return -ret;
 }
 
-static void stop_beat(pthread_t thread)
+/*
+ * Not by pthread_cancel(3), which changes what is done with a signal: a program
+ * that is run later would not have it as the first one had it.
+ */
+static void stop_beat(struct beat *b)
 {
-	pthread_cancel(thread);
-	pthread_join(thread, NULL);
+	sem_post(&b->stop);
+	pthread_join(b->thread, NULL);
+	sem_destroy(&b->stop);
 }
 
 static int make(const struct trace_options *o, struct recording **r, int *fd)
@@ -201,15 +220,15 @@ static void warn_of_nothing(struct trace_program *p, const struct tracer *t)
 
 static int watch(struct tracer *t, pid_t pid, int fd)
 {
-	pthread_t thread;
-	int ret = start_beat(t->recording, &thread);
+	struct beat beat;
+	int ret = start_beat(&beat, t->recording);
 
 	if (ret)
 		return ret;
 	ret = add_root(t, pid);
 	if (!ret)
 		collect(t, fd);
-	stop_beat(thread);
+	stop_beat(&beat);
 	return ret;
 }
 

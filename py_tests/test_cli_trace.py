@@ -40,7 +40,7 @@ def alike(text: str) -> str:
     """Addresses, ports, pids are chance; and the column depends on them."""
     text = re.sub(r"0x[0-9a-f]{9,16}\b", "ADDR", text)
     text = re.sub(r"sin_port=htons\(\d{4,5}\)", "sin_port=PORT", text)
-    text = re.sub(r'{sa_family=AF_INET, sa_data="[^"]*"}', "{HALF}", text)
+    text = re.sub(r'{sa_family=AF_INET, sa_data="(?:[^"\\]|\\.)*"}', "{HALF}", text)
     text = re.sub(r"pid=\d+", "pid=PID", text)
     return re.sub(r" += ", " = ", text)
 
