@@ -174,8 +174,11 @@ def test_bounds(walk: Callable[..., dict[str, int]]) -> None:
 @pytest.mark.parametrize("limit", ["--nproc=500", "--as=4000000000", "--cpu=60", "--nofile=50"])
 def test_narrow_limits(limit: str, walk: Callable[..., dict[str, int]]) -> None:
     """What a thread more would count towards: so there is none."""
-    need("prlimit")
-    assert walk(["prlimit", limit, *walker("listed")]) == {}
+    need("prlimit", "env")
+    # prlimit itself has no narrow limits yet: it is not to be eager.
+    eager = ["env", "SHIM_PREFETCH=eager", *walker("listed")]
+    assert walk(["prlimit", limit, *eager], env={"SHIM_PREFETCH": "auto"}) == {}
+    assert walk(["prlimit", "--cpu=unlimited", *eager], env={"SHIM_PREFETCH": "auto"})["hints"] > 0
 
 
 # argv: tree. Swaps files that the walk, and what runs ahead of it, come to later,
