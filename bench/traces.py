@@ -10,6 +10,7 @@ is 0 unless something could not be run.
 """
 
 import argparse
+import contextlib
 import os
 import shutil
 import subprocess
@@ -61,6 +62,9 @@ class Traces:
               "status=none"]
         if words and words[-1] == "-c" and words[0] == "bpftrace":
             dd = [" ".join(dd)]
+        # Emptying the long trace of the round before is not part of this one.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.out, "trace"))
         begin = time.perf_counter()
         try:
             p = subprocess.run(words + dd, capture_output=True, timeout=300,

@@ -269,18 +269,13 @@ enum shim_route shim_enter_native(void)
 static void note_start(int argc, char **argv)
 {
 	struct shim_trace_parts parts = { .n = 0 };
-	struct shim_trace_data word = { .kind = SHIM_TRACE_WORD_OF_ARGV };
 	int i;
 
 	if (!shim_tracing)
 		return;
-	for (i = 0; i < argc && i < SHIM_TRACE_PARTS; i++) {
-		word.index = (uint16_t)i;
-		word.total = strlen(argv[i]);
-		word.size = (uint32_t)word.total;
-		word.from = argv[i];
-		shim_trace_add(&parts, &word);
-	}
+	for (i = 0; i < argc && i < SHIM_TRACE_PARTS; i++)
+		shim_trace_add(&parts, SHIM_TRACE_WORD_OF_ARGV, 0, argv[i],
+			       strlen(argv[i]))->index = (uint16_t)i;
 	shim_trace_note(SHIM_TRACE_START, (uint64_t)argc, &parts);
 }
 

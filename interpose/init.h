@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/single_threaded.h>
 
 #include "call.h"
@@ -140,8 +141,11 @@ static inline void shim_book_as(struct shim_booking *b, enum shim_call call,
 				unsigned nr, const uint64_t args[6])
 {
 	b->call = call;
-	if (__builtin_expect(shim_tracing, 0))
-		shim_trace_begin(&b->traced, nr, args);
+	if (__builtin_expect(shim_tracing, 0)) {
+		memcpy(b->traced.enter.args, args,
+		       sizeof(b->traced.enter.args));
+		shim_trace_begin(&b->traced, nr);
+	}
 	shim_count(shim_counting_thread(), call, SHIM_BOOKKEEPING, 1);
 }
 

@@ -13,10 +13,24 @@
 #include "number.h"
 #include "real.h"
 
+static void begin_with(struct shim_traced *t, unsigned nr, uint64_t a,
+		       uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+		       uint64_t f)
+{
+	uint64_t *args = t->enter.args;
+
+	args[0] = a;
+	args[1] = b;
+	args[2] = c;
+	args[3] = d;
+	args[4] = e;
+	args[5] = f;
+	shim_trace_begin(t, nr);
+}
+
 #define begin(t, nr, a, b, c, d, e, f) \
-	shim_trace_begin((t), (nr), (const uint64_t[6]){ (uint64_t)(a), \
-			 (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), \
-			 (uint64_t)(e), (uint64_t)(f) })
+	begin_with((t), (nr), (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), \
+		   (uint64_t)(d), (uint64_t)(e), (uint64_t)(f))
 
 static long end(struct shim_traced *t, long ret)
 {

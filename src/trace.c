@@ -268,14 +268,25 @@ static void settle(uintptr_t frame)
 	}
 }
 
+/*
+ * Only handlers of this very thread compete for @head, and one instruction they
+ * cannot divide: no lock, which would wait for all that was written before.
+ */
+static bool move_head(uint64_t *head, uint64_t from, uint64_t to)
+{
+	bool done;
+
+	__asm__ volatile("cmpxchg %3, %1"
+			 : "=@ccz"(done), "+m"(*head), "+a"(from)
+			 : "r"(to)
+			 : "memory");
+	return done;
+}
+
 /* Take the next @w->size bytes. */
 static bool take_space(struct writing *w)
 {
-	uint64_t head = w->at;
-
-	if (!__atomic_compare_exchange_n(&self.lane->head, &head,
-					 head + w->size, false,
-					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+	if (!move_head(&self.lane->head, w->at, w->at + w->size))
 		return false;
 	w->step = RESERVED;
 	store(&record_at(self.lane, w->at)->mark, SHIM_TRACE_HELD | w->size);
@@ -318,18 +329,23 @@ static uint32_t padded(uint32_t size)
 	return (size + 7) & ~7U;
 }
 
-void shim_trace_add(struct shim_trace_parts *parts,
-		    const struct shim_trace_data *data)
+struct shim_trace_data *shim_trace_add(struct shim_trace_parts *parts,
+				       enum shim_trace_part_kind kind,
+				       uint8_t arg, const void *from,
+				       uint64_t size)
 {
-	struct shim_trace_data *d;
+	struct shim_trace_data *d = &parts->all[parts->n];
 	uint64_t most = capacity / 64;
 
-	if (parts->n == SHIM_TRACE_PARTS)
-		return;
-	d = &parts->all[parts->n++];
-	*d = *data;
-	if (d->size > most)
-		d->size = (uint32_t)most;
+	if (parts->n < SHIM_TRACE_PARTS)
+		parts->n++;
+	d->kind = (uint8_t)kind;
+	d->arg = arg;
+	d->index = 0;
+	d->size = (uint32_t)(size < most ? size : most);
+	d->total = size;
+	d->from = from;
+	return d;
 }
 
 static uint32_t size_of_parts(const struct shim_trace_parts *parts)

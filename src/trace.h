@@ -45,12 +45,17 @@ struct shim_trace_data {
 
 struct shim_trace_parts {
 	unsigned n;
-	struct shim_trace_data all[SHIM_TRACE_PARTS];
+	struct shim_trace_data all[SHIM_TRACE_PARTS + 1]; /* the last: too many */
 };
 
-/* At most what a lane can take is used of @size. */
-void shim_trace_add(struct shim_trace_parts *parts,
-		    const struct shim_trace_data *data);
+/*
+ * One more: @size bytes at @from, of which at most what a lane can take is used.
+ * Whoever has more to say of it, @total or @index, says so in what is returned.
+ */
+struct shim_trace_data *shim_trace_add(struct shim_trace_parts *parts,
+				       enum shim_trace_part_kind kind,
+				       uint8_t arg, const void *from,
+				       uint64_t size);
 
 /* Is a call with this number to be recorded, in this thread? */
 bool shim_trace_wants(unsigned nr);
@@ -120,22 +125,21 @@ static inline void shim_trace_native(void)
 
 /* A call that is being recorded. */
 struct shim_traced {
-	uint64_t seq; /* of its ENTER record; 0: it is not recorded */
-	unsigned nr;
+	struct shim_trace_enter enter;
+	uint64_t seq; /* of @enter; 0: it is not recorded */
 	bool asked;   /* whether what it points at can be read */
 	bool early;   /* buffers that the kernel reads are in the ENTER record */
-	uint64_t args[6];
 	uint64_t counts[3];
 	struct shim_trace_last outer;
 };
 
 /*
- * Around a call, with the number and the arguments of the system call.  @args
- * may point anywhere: what they point at is copied where it is known that it
- * can be read, or after the kernel has been asked.  @result: >= 0 or -errno.
+ * Around a call, with the number and the arguments of the system call, which are
+ * in @t->enter.args.  They may point anywhere: what they point at is copied where
+ * it is known that it can be read, or after the kernel has been asked.
+ * @result: >= 0 or -errno.
  */
-void shim_trace_begin(struct shim_traced *t, unsigned nr,
-		      const uint64_t args[6]);
+void shim_trace_begin(struct shim_traced *t, unsigned nr);
 void shim_trace_end(struct shim_traced *t, int64_t result);
 
 #endif

@@ -71,9 +71,6 @@ struct fd_paths {
 static void add_fd(struct shim_trace_parts *parts, struct fd_paths *paths,
 		   uint8_t arg, uint16_t index, int fd)
 {
-	struct shim_trace_data data = {
-		.kind = SHIM_TRACE_FDPATH, .arg = arg, .index = index,
-	};
 	char name[32] = "/proc/self/fd/", digits[12];
 	size_t n = strlen(name), d = sizeof(digits);
 	long len;
@@ -88,10 +85,8 @@ static void add_fd(struct shim_trace_parts *parts, struct fd_paths *paths,
 	len = shim_sys(SYS_readlink, name, paths->text[paths->n], FD_PATH);
 	if (len <= 0)
 		return;
-	data.size = (uint32_t)len;
-	data.total = (uint64_t)len;
-	data.from = paths->text[paths->n++];
-	shim_trace_add(parts, &data);
+	shim_trace_add(parts, SHIM_TRACE_FDPATH, arg, paths->text[paths->n++],
+		       (uint64_t)len)->index = index;
 }
 
 static bool wants_fds(void)
@@ -150,12 +145,13 @@ static void take_before(struct shim_taking *taking, const struct shape *shape,
 			bool early)
 {
 	unsigned of = SHIM_TAKE_BEFORE | (early ? SHIM_TAKE_BUFFERS : 0);
+	uint8_t i;
 
-	for (; taking->arg < 6; taking->arg++) {
-		if (SHIM_TAKE(shape->args[taking->arg]) & of)
-			shim_trace_take_before(taking,
-					       shape->args[taking->arg],
-					       early);
+	for (i = 0; i < 6; i++) {
+		if (!(SHIM_TAKE(shape->args[i]) & of))
+			continue;
+		taking->arg = i;
+		shim_trace_take_before(taking, shape->args[i], early);
 	}
 }
 
@@ -163,22 +159,24 @@ static void take_after(struct shim_taking *taking,
 		       const struct shim_traced *t, const struct shape *shape,
 		       int64_t result)
 {
-	for (; taking->arg < 6; taking->arg++) {
-		if (SHIM_TAKE(shape->args[taking->arg]) & ~SHIM_TAKE_NEVER)
-			shim_trace_take_after(taking, t,
-					      shape->args[taking->arg],
-					      result);
+	uint8_t i;
+
+	for (i = 0; i < 6; i++) {
+		if (SHIM_TAKE(shape->args[i]) & SHIM_TAKE_NEVER)
+			continue;
+		taking->arg = i;
+		shim_trace_take_after(taking, t, shape->args[i], result);
 	}
 }
 
-void shim_trace_begin(struct shim_traced *t, unsigned nr,
-		      const uint64_t args[6])
+void shim_trace_begin(struct shim_traced *t, unsigned nr)
 {
 	const struct shape *shape = &shapes[nr];
-	struct shim_trace_enter e = { .record.kind = SHIM_TRACE_ENTER };
+	struct shim_trace_record *record = &t->enter.record;
 	struct shim_trace_parts parts;
 	struct shim_taking taking = {
-		.parts = &parts, .args = args, .ask = !shim_rings_frozen(),
+		.parts = &parts, .args = t->enter.args,
+		.ask = !shim_rings_frozen(),
 	};
 
 	t->seq = 0;
@@ -186,20 +184,19 @@ void shim_trace_begin(struct shim_traced *t, unsigned nr,
 	shim_trace_last = (struct shim_trace_last){ 0 };
 	if (!shim_trace_wants(nr))
 		return;
-	t->nr = nr;
 	t->asked = taking.ask;
 	t->early = taking.ask && shim_trace_has_company();
-	memcpy(t->args, args, sizeof(t->args));
 	memcpy(t->counts, counts_of(shape) + SHIM_COL_WAITS, sizeof(t->counts));
-	e.record.nr = (uint16_t)nr;
-	memcpy(e.args, args, sizeof(e.args));
+	*record = (struct shim_trace_record){
+		.kind = SHIM_TRACE_ENTER, .nr = (uint16_t)nr,
+	};
 	parts.n = 0;
 	take_before(&taking, shape, t->early);
 	if (wants_fds())
-		t->seq = write_with_fds(&e.record, sizeof(e), &parts, shape,
-					args);
+		t->seq = write_with_fds(record, sizeof(t->enter), &parts,
+					shape, t->enter.args);
 	else
-		t->seq = shim_trace_write(&e.record, sizeof(e), &parts);
+		t->seq = shim_trace_write(record, sizeof(t->enter), &parts);
 }
 
 static void fill_leave(struct shim_trace_leave *l, const struct shim_traced *t,
@@ -209,7 +206,7 @@ static void fill_leave(struct shim_trace_leave *l, const struct shim_traced *t,
 
 	*l = (struct shim_trace_leave){
 		.record.kind = SHIM_TRACE_LEAVE,
-		.record.nr = (uint16_t)t->nr,
+		.record.nr = t->enter.record.nr,
 		.record.data = t->seq,
 		.result = result,
 		.native = shim_trace_last.native,
@@ -220,25 +217,29 @@ static void fill_leave(struct shim_trace_leave *l, const struct shim_traced *t,
 	};
 }
 
-void shim_trace_end(struct shim_traced *t, int64_t result)
+static void leave(struct shim_traced *t, int64_t result)
 {
-	const struct shape *shape = &shapes[t->nr % SHIM_TRACE_NUMBERS];
+	const struct shape *shape = &shapes[t->enter.record.nr];
 	struct shim_trace_parts parts;
 	struct shim_trace_leave l;
 	struct shim_taking taking = {
-		.parts = &parts, .args = t->args,
+		.parts = &parts, .args = t->enter.args,
 		.safe = result > 0 ? (uint64_t)result : 0,
 		.ask = !shim_rings_frozen() && result != -EFAULT,
 	};
 
-	if (t->seq) {
-		fill_leave(&l, t, shape, result);
-		parts.n = 0;
-		take_after(&taking, t, shape, result);
-		if (wants_fds())
-			write_with_new_fds(&l, &parts, shape, t->args);
-		else
-			shim_trace_write(&l.record, sizeof(l), &parts);
-	}
+	fill_leave(&l, t, shape, result);
+	parts.n = 0;
+	take_after(&taking, t, shape, result);
+	if (wants_fds())
+		write_with_new_fds(&l, &parts, shape, t->enter.args);
+	else
+		shim_trace_write(&l.record, sizeof(l), &parts);
+}
+
+void shim_trace_end(struct shim_traced *t, int64_t result)
+{
+	if (t->seq)
+		leave(t, result);
 	shim_trace_last = t->outer;
 }

@@ -52,12 +52,12 @@ static bool kernel_reads(const struct shim_taking *t)
  */
 static bool kernel_writes(const struct shim_traced *call)
 {
-	switch (call->nr) {
+	switch (call->enter.record.nr) {
 	case SYS_recvfrom:
 	case SYS_recvmmsg:
-		return !(call->args[3] & MSG_TRUNC);
+		return !(call->enter.args[3] & MSG_TRUNC);
 	case SYS_recvmsg:
-		return !(call->args[2] & MSG_TRUNC);
+		return !(call->enter.args[2] & MSG_TRUNC);
 	default:
 		return true;
 	}
@@ -82,14 +82,11 @@ static bool readable(const struct shim_taking *t, uint64_t p, uint64_t size)
 }
 
 static void add_part(const struct shim_taking *t,
-		     enum shim_trace_part_kind kind, uint64_t from, uint64_t size, uint64_t total)
+		     enum shim_trace_part_kind kind, uint64_t from,
+		     uint64_t size, uint64_t total)
 {
-	struct shim_trace_data data = {
-		.kind = (uint8_t)kind, .arg = t->arg, .size = (uint32_t)size,
-		.total = total, .from = (const void *)from,
-	};
-
-	shim_trace_add(t->parts, &data);
+	shim_trace_add(t->parts, kind, t->arg, (const void *)from,
+		       size)->total = total;
 }
 
 /* @total bytes at @p, of which the beginning is recorded. */
@@ -126,21 +123,20 @@ static void add_plain(const struct shim_taking *t,
 static void add_segments(const struct shim_taking *t, const struct iovec *iov,
 			 size_t n, uint64_t bytes)
 {
-	struct shim_trace_data data = {
-		.kind = SHIM_TRACE_SEGMENT, .arg = t->arg,
-	};
-	uint64_t done = 0;
+	struct shim_trace_data *data;
+	uint64_t done = 0, total, size;
 	size_t i;
 
-	for (i = 0; i < n && done < bytes; i++, done += data.total) {
-		data.index = (uint16_t)i;
-		data.total = least(iov[i].iov_len, bytes - done);
-		data.size = (uint32_t)least(data.total,
-					    shim_trace_string_max());
-		data.from = iov[i].iov_base;
-		if (done + data.size <= t->safe ||
-		    readable(t, (uint64_t)data.from, data.size))
-			shim_trace_add(t->parts, &data);
+	for (i = 0; i < n && done < bytes; i++, done += total) {
+		total = least(iov[i].iov_len, bytes - done);
+		size = least(total, shim_trace_string_max());
+		if (done + size > t->safe &&
+		    !readable(t, (uint64_t)iov[i].iov_base, size))
+			continue;
+		data = shim_trace_add(t->parts, SHIM_TRACE_SEGMENT, t->arg,
+				      iov[i].iov_base, size);
+		data->index = (uint16_t)i;
+		data->total = total;
 	}
 }
 
@@ -195,17 +191,13 @@ static void add_msg(const struct shim_taking *t, uint64_t p, uint64_t bytes)
 static void add_mmsg(const struct shim_taking *t, uint64_t p, uint64_t count)
 {
 	const struct mmsghdr *m = (const struct mmsghdr *)p;
-	struct shim_trace_data data = {
-		.kind = SHIM_TRACE_MSGHDR, .arg = t->arg, .size = sizeof(*m),
-		.total = sizeof(*m),
-	};
+	uint16_t i;
 
-	for (; data.index < count && t->parts->n < SHIM_TRACE_PARTS;
-	     data.index++, m++) {
+	for (i = 0; i < count && t->parts->n < SHIM_TRACE_PARTS; i++, m++) {
 		if (!readable(t, (uint64_t)m, sizeof(*m)))
 			break;
-		data.from = m;
-		shim_trace_add(t->parts, &data);
+		shim_trace_add(t->parts, SHIM_TRACE_MSGHDR, t->arg, m,
+			       sizeof(*m))->index = i;
 		add_msg_parts(t, &m->msg_hdr, UINT64_MAX);
 	}
 }

@@ -97,17 +97,16 @@ static bool write_pattern(uint64_t number, bool in_handler)
 {
 	char bytes[256];
 	struct shim_trace_parts parts = { .n = 0 };
-	struct shim_trace_data data = {
-		.kind = SHIM_TRACE_BYTES, .from = bytes,
-		.size = (uint32_t)(number % sizeof(bytes)), .total = number,
-		.index = in_handler,
-	};
+	struct shim_trace_data *data;
 	struct shim_trace_record r = {
 		.kind = SHIM_TRACE_EXIT, .data = number,
 	};
 
 	memset(bytes, (int)(number & 0xff), sizeof(bytes));
-	shim_trace_add(&parts, &data);
+	data = shim_trace_add(&parts, SHIM_TRACE_BYTES, 0, bytes,
+			      number % sizeof(bytes));
+	data->total = number;
+	data->index = in_handler;
 	return shim_trace_write(&r, sizeof(r), &parts) != 0;
 }
 
@@ -371,7 +370,8 @@ static void record(unsigned nr, const uint64_t args[6], int64_t ret)
 	struct shim_traced t;
 
 	memset(kinds, 0, sizeof(kinds));
-	shim_trace_begin(&t, nr, args);
+	memcpy(t.enter.args, args, sizeof(t.enter.args));
+	shim_trace_begin(&t, nr);
 	shim_trace_end(&t, ret);
 	CHECK_EQ(consume(lane_at(0), look), 2);
 	CHECK_EQ(result, ret);
