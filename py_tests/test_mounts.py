@@ -20,8 +20,8 @@ pytestmark = [
 
 
 @contextlib.contextmanager
-def fuse(source: Path, where: Path, log: Path) -> Iterator[None]:
-    """`source` by way of a daemon, which writes down what it is asked."""
+def fuse(source: Path, where: Path, log: Path) -> Iterator[int]:
+    """`source` by way of a daemon, whose pid it is, which writes down what it is asked."""
     if not Path("/dev/fuse").exists():
         pytest.skip("no FUSE on this machine")
     need("bindfs")
@@ -34,7 +34,7 @@ def fuse(source: Path, where: Path, log: Path) -> Iterator[None]:
         wait_until(lambda: os.path.ismount(where) or daemon.poll() is not None, "the mount")
         if daemon.poll() is not None:
             pytest.skip(f"FUSE cannot be mounted here: {log.read_text(errors='replace')[-200:]}")
-        yield
+        yield daemon.pid
     finally:
         # It ends with its mount, and writes its log out then.
         subprocess.run(["umount", str(where)], check=False, stderr=subprocess.DEVNULL)
