@@ -7,6 +7,9 @@ compare` has to find no difference in the calls that the library covers."""
 from __future__ import annotations
 
 import shutil
+import socketserver
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -69,6 +72,7 @@ PROGRAMS: dict[str, tuple[str, list[str]]] = {
     "git log": ("git", ["git", "-C", "repo", "log", "--oneline"]),
     "git status": ("git", ["git", "-C", "repo", "status", "--short"]),
     "openssl": ("openssl", ["openssl", "dgst", "-sha256", "file1", "file2"]),
+    "curl": ("curl", ["curl", "-sS", "-o", "page", "-w", "%{http_code}", "http://127.0.0.1:PORT/"]),
     "xargs": ("xargs", ["sh", "-c", "ls file? | xargs -n 3 wc -c"]),
 }  # fmt: skip
 
@@ -123,10 +127,31 @@ def compare(shim: Shim, tmp_path: Path, option: str, native: str, ours: str) -> 
     return shim("compare", option, one, two)
 
 
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """A server that answers every request with the same page, in one piece."""
+
+    class Page(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.settimeout(20)
+            self.request.recv(65536)
+            self.request.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 2000\r\n\r\n" + b"page\n" * 400)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
 @pytest.mark.parametrize("mode", ["off", "ring"])
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_beside_strace(harness: Harness, shim: Shim, tmp_path: Path, name: str, mode: str) -> None:
+def test_beside_strace(
+    harness: Harness, shim: Shim, tmp_path: Path, port: int, name: str, mode: str
+) -> None:
     program, argv = PROGRAMS[name]
+    argv = [word.replace("PORT", str(port)) for word in argv]
     if not program.startswith("/"):
         need(program)
     place = prepare(harness, name)
