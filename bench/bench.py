@@ -342,25 +342,42 @@ def progress(text):
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+def parser(doc, rounds, quick="3 short rounds"):
+    """The options that all benchmarks have."""
+    p = argparse.ArgumentParser(description=doc.split("\n", maxsplit=1)[0])
     p.add_argument("--build", default="build", help="where make has built")
-    p.add_argument("--rounds", type=int, default=21)
+    p.add_argument("--rounds", type=int, default=rounds)
     p.add_argument("--quick", action="store_true",
-                   help="3 short rounds: shows that it works, proves nothing")
-    p.add_argument("--json", metavar="FILE", help="all samples")
+                   help=f"{quick}: shows that it works, proves nothing")
+    return p
+
+
+def arguments(p, least=2):
     args = p.parse_args()
-    if args.rounds < 2:
-        p.error("at least 2 rounds")
-    bench = Bench(args)
+    if args.rounds < least:
+        p.error(f"at least {least} rounds")
+    return args
+
+
+def run(thing, *steps):
+    """The exit status: each of `steps`, then the report."""
     try:
-        bench.measure()
-    except Trouble as e:
+        for step in steps:
+            step()
+    except (Trouble, OSError, subprocess.SubprocessError) as e:
         progress("")
-        print(f"bench: {e}", file=sys.stderr)
+        name = os.path.basename(sys.argv[0]).removesuffix(".py")
+        print(f"{name}: {e}", file=sys.stderr)
         return 1
-    bench.report()
+    thing.report()
     return 0
+
+
+def main():
+    p = parser(__doc__, 21)
+    p.add_argument("--json", metavar="FILE", help="all samples")
+    bench = Bench(arguments(p))
+    return run(bench, bench.measure)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ is said.  A goal that is missed is printed, never a
 failure: the exit status is 0 unless something could not be run.
 """
 
-import argparse
 import glob
 import os
 import re
@@ -387,27 +386,13 @@ class Servers(bench.Bench):
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    p.add_argument("--build", default="build", help="where make has built")
-    p.add_argument("--rounds", type=int, default=12)
-    p.add_argument("--quick", action="store_true",
-                   help="3 short rounds: shows that it works, proves nothing")
+    p = bench.parser(__doc__, 12)
     p.add_argument("--pin", action="store_true",
                    help="servers and what loads them on a core of their own; "
                    "only where nothing else runs")
     p.add_argument("--json", metavar="FILE", help="all samples")
-    args = p.parse_args()
-    if args.rounds < STARTS:
-        p.error(f"at least {STARTS} rounds")
-    servers = Servers(args)
-    try:
-        servers.measure()
-    except bench.Trouble as e:
-        bench.progress("")
-        print(f"servers: {e}", file=sys.stderr)
-        return 1
-    servers.report()
-    return 0
+    servers = Servers(bench.arguments(p, STARTS))
+    return bench.run(servers, servers.measure)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ is said.  A goal that is missed is printed, never a failure: the exit status
 is 0 unless something could not be run.
 """
 
-import argparse
 import contextlib
 import os
 import shutil
@@ -135,24 +134,10 @@ class Traces:
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    p.add_argument("--build", default="build", help="where make has built")
-    p.add_argument("--rounds", type=int, default=9)
-    p.add_argument("--quick", action="store_true",
-                   help="3 short rounds: shows that it works, proves nothing")
-    args = p.parse_args()
-    if args.rounds < 2:
-        p.error("at least 2 rounds")
+    args = bench.arguments(bench.parser(__doc__, 9))
     args.json = None
     traces = Traces(args)
-    try:
-        traces.measure()
-    except bench.Trouble as e:
-        bench.progress("")
-        print(f"bench: {e}", file=sys.stderr)
-        return 1
-    traces.report()
-    return 0
+    return bench.run(traces, traces.measure)
 
 
 if __name__ == "__main__":

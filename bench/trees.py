@@ -9,7 +9,6 @@ machine are dropped before each run, which is for root.  A goal that is missed i
 printed, never a failure: the exit status is 0 unless something could not be run.
 """
 
-import argparse
 import os
 import random
 import shutil
@@ -193,33 +192,19 @@ class Trees:
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    p.add_argument("--build", default="build", help="where make has built")
+    p = bench.parser(__doc__, 7, "2 rounds of small trees")
     p.add_argument("--dir", default="/var/tmp",
                    help="where the trees are made: on the disk that counts")
-    p.add_argument("--rounds", type=int, default=7)
     p.add_argument("--only", action="append", metavar="WORKLOAD")
-    p.add_argument("--quick", action="store_true",
-                   help="2 rounds of small trees: shows that it works, proves "
-                        "nothing")
-    args = p.parse_args()
-    if args.rounds < 2:
-        p.error("at least 2 rounds")
+    args = bench.arguments(p)
     # So that the trees are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     trees = Trees(args)
     trees.top = tempfile.mkdtemp(prefix="shimbench.", dir=args.dir)
     try:
-        trees.plant_all()
-        trees.measure()
-    except (bench.Trouble, OSError, subprocess.SubprocessError) as e:
-        bench.progress("")
-        print(f"trees: {e}", file=sys.stderr)
-        return 1
+        return bench.run(trees, trees.plant_all, trees.measure)
     finally:
         shutil.rmtree(trees.top, ignore_errors=True)
-    trees.report()
-    return 0
 
 
 if __name__ == "__main__":

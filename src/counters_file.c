@@ -7,11 +7,9 @@
 
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/mman.h>
 
 #include "counters.h"
-#include "file_name.h"
+#include "shared_file.h"
 #include "sys.h"
 
 #define LINE 80UL   /* a multiple of 16, for the digits */
@@ -229,12 +227,14 @@ static int write_blank(int fd)
 }
 
 /* Write the empty table, unless somebody has. */
-static int prepare(int fd)
+static int prepare(int fd, void *arg, uint64_t *size)
 {
 	char line[LINE];
 	struct stat st = { 0 };
 	long ret;
 
+	(void)arg;
+	*size = SIZE;
 	ret = shim_sys_fstat(fd, &st);
 	if (ret)
 		return (int)ret;
@@ -250,32 +250,12 @@ static int prepare(int fd)
 
 static int map_file(void)
 {
-	char name[sizeof(pattern) + 16];
-	long ret, fd;
+	void *file;
+	int ret = shim_map_file(pattern, 0666, prepare, NULL, &file);
 
-	ret = shim_file_name(name, sizeof(name), pattern);
-	if (ret)
-		return (int)ret;
-	fd = shim_sys4(SYS_openat, AT_FDCWD, name,
-		       O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-		       0666);
-	if (fd < 0)
-		return (int)fd;
-	/* Two processes may start at once with the same new file. */
-	shim_sys(SYS_flock, fd, LOCK_EX, 0);
-	ret = prepare((int)fd);
-	if (!ret) {
-		ret = shim_sys6(SYS_mmap, 0, SIZE, PROT_READ | PROT_WRITE,
-				MAP_SHARED, fd, 0);
-		if (ret > 0 || ret < -4095) {
-			map = (char *)ret;
-			ret = 0;
-		}
-	}
-	/* Not left to the close: the mapping keeps the open file, and its lock. */
-	shim_sys(SYS_flock, fd, LOCK_UN, 0);
-	shim_sys_close((int)fd);
-	return (int)ret;
+	if (!ret)
+		map = file;
+	return ret;
 }
 
 int shim_counters_open(const char *path)

@@ -8,12 +8,10 @@
 
 #include <stdbool.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/mman.h>
 #include <time.h>
 
-#include "file_name.h"
 #include "route.h"
+#include "shared_file.h"
 #include "sys.h"
 
 /* Without a reader: the last calls of so many threads, in 16 MiB. */
@@ -73,7 +71,7 @@ static int make(int fd, uint64_t now)
 }
 
 /* Make it if it is empty; then look at what it is. */
-static int prepare(int fd, uint64_t now, uint64_t *size)
+static int prepare(int fd, void *now, uint64_t *size)
 {
 	struct shim_trace_header h;
 	struct stat st = { 0 };
@@ -85,7 +83,7 @@ static int prepare(int fd, uint64_t now, uint64_t *size)
 	if (!S_ISREG(st.st_mode))
 		return -EEXIST;
 	if (!st.st_size) {
-		ret = make(fd, now);
+		ret = make(fd, *(const uint64_t *)now);
 		if (!ret)
 			ret = shim_sys_fstat(fd, &st);
 		if (ret)
@@ -112,34 +110,14 @@ static void write_words(struct shim_trace_header *h)
 int shim_trace_map(const char *path, uint64_t now,
 		   struct shim_trace_header **header)
 {
-	char name[4096 + 16];
-	uint64_t size = 0;
-	long ret, fd;
+	void *map;
+	int ret = shim_map_file(path, 0600, prepare, &now, &map);
 
-	ret = shim_file_name(name, sizeof(name), path);
-	if (ret)
-		return (int)ret;
-	fd = shim_sys4(SYS_openat, AT_FDCWD, name,
-		       O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-		       0600);
-	if (fd < 0)
-		return (int)fd;
-	/* Two processes may start at once with the same new file. */
-	shim_sys(SYS_flock, fd, LOCK_EX, 0);
-	ret = prepare((int)fd, now, &size);
 	if (!ret) {
-		ret = shim_sys6(SYS_mmap, 0, (long)size,
-				PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		if (ret > 0 || ret < -4095) {
-			*header = (struct shim_trace_header *)ret;
-			ret = 0;
-		}
-	}
-	if (!ret)
+		*header = map;
 		write_words(*header);
-	shim_sys(SYS_flock, fd, LOCK_UN, 0);
-	shim_sys_close((int)fd);
-	return (int)ret;
+	}
+	return ret;
 }
 
 void shim_trace_unmap(struct shim_trace_header *header)
