@@ -184,26 +184,26 @@ static bool is_over(struct tracer *t, int fd)
 		!(t->options->follow && add_strays(&t->tracees, fd));
 }
 
-/* Until the last process that is traced has gone; @fd is the recording. */
+/*
+ * Until the last process that is traced has gone; @fd is the recording.  Between
+ * two looks records gather: to read each one as it is written would take the
+ * memory that it is in away from its writer, every time.
+ */
 static void collect(struct tracer *t, int fd)
 {
 	uint64_t sleep = 0;
+	unsigned found;
 
 	while (!is_over(t, fd)) {
 		/* From then on signals are meant for us. */
 		if (t->root_known)
 			child_gone();
-		if (tracer_drain(t, BATCH) >= BATCH) {
-			sleep = 0;
+		found = tracer_drain(t, BATCH);
+		if (found >= BATCH)
 			continue;
-		}
-		tracer_look(t, 0);
-		if (tracer_drain(t, BATCH)) {
-			sleep = 0;
-			continue;
-		}
-		sink_flush(&t->sink);
-		sleep = sleep ? sleep * 2 : SLEEP_LEAST;
+		if (!found)
+			sink_flush(&t->sink);
+		sleep = found ? SLEEP_LEAST : sleep * 2;
 		if (sleep > SLEEP_MOST)
 			sleep = SLEEP_MOST;
 		tracer_look(t, sleep);
