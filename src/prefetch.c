@@ -241,7 +241,7 @@ void shim_prefetch_fork_child(void)
 	if (ahead) {
 		atomic_store(&ahead->task.tid, 0);
 		atomic_store(&ahead->seed.full, false);
-		shim_sys(SYS_madvise, ((uintptr_t)&ahead->walk + 4095) & ~4095UL,
-			 sizeof(ahead->walk) - 4096, MADV_DONTNEED);
+		shim_sys_drop((void *)(((uintptr_t)&ahead->walk + 4095) &
+				       ~4095UL), sizeof(ahead->walk) - 4096);
 	}
 }

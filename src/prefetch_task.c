@@ -20,7 +20,6 @@
 #include <linux/openat2.h>
 #include <linux/time_types.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "counters.h"
 #include "prefetch_list.h"
@@ -354,8 +353,7 @@ static void give_back(struct shim_walk *walk)
 {
 	uintptr_t from = ((uintptr_t)walk + 4095) & ~4095UL;
 
-	shim_sys(SYS_madvise, from, (uintptr_t)(walk + 1) - from,
-		 MADV_DONTNEED);
+	shim_sys_drop((void *)from, (uintptr_t)(walk + 1) - from);
 }
 
 int shim_ahead_run(void *arg)

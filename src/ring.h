@@ -75,7 +75,7 @@ struct shim_ring {
  * Make a ring for the calling thread.  @memory: SHIM_RING_MEMORY bytes, page
  * aligned, zero, that nobody else uses; it belongs to the kernel as well from
  * then on, until the thread has exited (form SHIM_RING_REGISTERED_ONLY), and
- * may be given back only by MADV_DONTNEED or munmap, never overwritten.
+ * may be given back only by shim_sys_drop() or munmap, never overwritten.
  * @form: the best form to try; the next ones follow.
  */
 int shim_ring_setup(struct shim_ring *ring, void *memory,

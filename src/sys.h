@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -72,6 +73,20 @@ static inline int shim_sys_sockopt(int fd, int name, void *val, socklen_t *len)
 {
 	return (int)shim_sys6(SYS_getsockopt, fd, SOL_SOCKET, name, (long)val,
 			      (long)len, 0);
+}
+
+/*
+ * Have zeros there from now on, in pages that nobody else has.  Of memory that
+ * the program has locked as well (mlockall), which MADV_DONTNEED refuses.
+ */
+static inline int shim_sys_drop(void *from, size_t len)
+{
+	int ret = (int)shim_sys(SYS_madvise, from, len, MADV_DONTNEED_LOCKED);
+
+	/* Before 5.18. */
+	if (ret == -EINVAL)
+		ret = (int)shim_sys(SYS_madvise, from, len, MADV_DONTNEED);
+	return ret;
 }
 
 /* Set the signal mask of the calling thread to @set; the old one to @old. */

@@ -180,11 +180,10 @@ static struct block *claim(int tid)
 	shim_counters_fold(t->counts);
 	shim_ring_retire(&t->driver.ring);
 	t->driver = (struct shim_driver){ 0 };
-	t->no_ring = 0;
 	t->vforks = 0;
 	t->waited_fd = -1;
 	/* The kernel may still hold the old pages for the old ring. */
-	shim_sys(SYS_madvise, b->ring, SHIM_RING_MEMORY, MADV_DONTNEED);
+	t->no_ring = shim_sys_drop(b->ring, SHIM_RING_MEMORY) != 0;
 	return b;
 }
 
@@ -199,6 +198,8 @@ static void make_ring(struct block *b)
 	struct shim_thread *t = &b->thread;
 	int ret;
 
+	if (t->no_ring)
+		return;
 	t->no_ring = 1;
 	if (atomic_load(&ring_denied))
 		return;
