@@ -209,6 +209,12 @@ static void fill_vector(const struct rw *c, struct shim_slot *slot,
 				 (unsigned)io->count, off, rw_flags);
 }
 
+static bool is_send(const struct rw *c)
+{
+	return c->io->write && !c->io->vector &&
+	       c->info.kind == SHIM_FD_STREAM;
+}
+
 static void fill(const struct rw *c, struct shim_slot *slot, size_t from,
 		 int rw_flags)
 {
@@ -218,7 +224,7 @@ static void fill(const struct rw *c, struct shim_slot *slot, size_t from,
 	char *buf = (char *)io->buf + from;
 
 	/* Of a socket the cheaper operation; it never raises SIGPIPE. */
-	if (io->write && c->info.kind == SHIM_FD_STREAM)
+	if (is_send(c))
 		shim_send_event(&slot->event.rw, io->fd, buf, len,
 				MSG_NOSIGNAL |
 				(rw_flags & RWF_NOWAIT ? MSG_DONTWAIT : 0));
@@ -247,16 +253,24 @@ static bool may_wait_on_ring(const struct rw *c)
 	return shim_wait_on_ring && !c->io->vector && !c->io->wait_natively;
 }
 
+/*
+ * Results of send(2) that are not those of a write(2), which gives the signal as
+ * well, and is about whatever has taken the number of the socket unseen.
+ */
+static bool only_send(struct rw *c, long res)
+{
+	if (res == -ENOTSOCK)
+		shim_fd_forget(c->io->fd);
+	return res == -ENOTSOCK || (res == -EPIPE && !c->rest);
+}
+
 /* A result that is the program's, as it is, or nearly. */
 static void rw_result(struct rw *c, long res)
 {
 	if (res == -EFAULT)
 		res = shim_fault_or_badf(c->io->fd,
 					 c->io->write ? O_WRONLY : O_RDONLY);
-	/* A second write gives the same error, and the signal with it. */
-	if (shim_only_ring(res) ||
-	    (res == -EPIPE && c->info.kind == SHIM_FD_STREAM && !c->rest &&
-	     !c->io->vector))
+	if (shim_only_ring(res) || (is_send(c) && only_send(c, res)))
 		shim_native_route(c->o, SHIM_RETRY);
 	else
 		shim_ring_result(c->o, res);
