@@ -242,8 +242,15 @@ coverage: setup build ## which share of the calls of common programs is seen (CO
 	$(Q)$(PYTHON) tests/coverage.py --build $(BUILD) $(COVERAGE_ARGS)
 .PHONY: coverage
 
-bench: build $(BENCHES) ## ratios of medians, side by side (BENCH_ARGS=--quick)
+bench: build $(BENCHES) ## the four below, one after the other: half an hour (BENCH_ARGS=--quick)
+	$(Q)for what in calls traces servers trees; do \
+		echo "== bench-$$what"; \
+		$(MAKE) --no-print-directory -j1 "bench-$$what" || exit; \
+	done
+
+bench-calls: build $(BENCHES) ## single calls, ping-pong, start-up, memory: ratios of medians, side by side
 	$(Q)$(PYTHON) bench/bench.py --build $(BUILD) $(BENCH_ARGS)
+.PHONY: bench-calls
 
 bench-traces: build ## dd under shim trace, strace, perf trace (BENCH_ARGS=--quick)
 	$(Q)$(PYTHON) bench/traces.py --build $(BUILD) $(BENCH_ARGS)
