@@ -33,7 +33,11 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 PYTHON = "/usr/bin/python3"
 SYSCTL = Path("/proc/sys/kernel/io_uring_disabled")
+# io_uring_disabled is one switch for the whole machine: whoever needs the ring holds
+# this lock shared, whoever turns it off holds it alone.
 SYSCTL_LOCK = Path("/tmp/libshim-io_uring_disabled.lock")
+# All rings of an ordinary user count towards one RLIMIT_MEMLOCK (Linux 6.14).
+MEMLOCK_LOCK = Path(f"/tmp/libshim-rings-of-{os.getuid()}.lock")
 
 # Those that may be on the ring, then those that are only counted.
 CALLS = tuple(
@@ -270,15 +274,14 @@ class Stats:
 
 
 @contextlib.contextmanager
-def sysctl_lock(exclusive: bool, timeout: float = 600.0) -> Iterator[None]:
-    """io_uring_disabled is one switch for the whole machine: whoever needs the
-    ring holds this lock shared, whoever turns it off holds it alone."""
+def lock(path: Path, exclusive: bool, timeout: float = 600.0) -> Iterator[None]:
+    """Held by test runs that share something, or by the one that needs all of it."""
     # May belong to another user: a lock needs no write permission.
     flags = os.O_RDONLY | os.O_CLOEXEC
     try:
-        fd = os.open(SYSCTL_LOCK, flags)
+        fd = os.open(path, flags)
     except FileNotFoundError:
-        fd = os.open(SYSCTL_LOCK, flags | os.O_CREAT, 0o644)
+        fd = os.open(path, flags | os.O_CREAT, 0o644)
     try:
         end = time.monotonic() + timeout
         while True:
@@ -286,7 +289,7 @@ def sysctl_lock(exclusive: bool, timeout: float = 600.0) -> Iterator[None]:
                 fcntl.flock(fd, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                assert time.monotonic() < end, f"{SYSCTL_LOCK} is held by another test run"
+                assert time.monotonic() < end, f"{path} is held by another test run"
                 time.sleep(0.1)
         yield
     finally:

@@ -158,7 +158,7 @@ def test_the_runs_and_their_environments(shim: Shim, harness: Harness, shim_path
     log = harness.fresh_dir() / "log"
     script = f'echo "$LD_PRELOAD,$SHIM_MODE,$SHIM_STATS,$SHIM_WAIT" >>{log}'
     other = shutil.copy(shim_path.parent / "libshim.so", harness.fresh_dir("other"))
-    env = {"SHIM_MODE": "off", "SHIM_STATS": "/nowhere", "LD_PRELOAD": f"libc.so.6:{other}"}
+    env = {"SHIM_MODE": "off", "SHIM_STATS": str(log.parent / "stats"), "LD_PRELOAD": f"libc.so.6:{other}"}
     report(shim("trial", "--json", "-n", 6, "--modes=ring,off", "--wait=ring", "--", "sh", "-c", script,
                 env=env))
     lines = [line.split(",") for line in log.read_text().splitlines()]

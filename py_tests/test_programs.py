@@ -26,7 +26,7 @@ from pathlib import Path
 import pytest
 from shimtest import CALLS, TOP, Harness, Side, unified
 
-DIRECTIVES = ("Ring", "Libc", "Requires", "Timeout", "Args")
+DIRECTIVES = ("Ring", "Rings", "Libc", "Requires", "Timeout", "Args")
 SOURCES = sorted(
     path for suffix in ("c", "cpp") for path in (TOP / "tests" / "programs").glob(f"*.{suffix}")
 )

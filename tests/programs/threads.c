@@ -7,6 +7,7 @@
  * and nothing that a thread waits for may keep a file open when it is gone.
  *
  * Ring: read write
+ * Rings: many
  * Timeout: 60
  */
 #include "life.h"

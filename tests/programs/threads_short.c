@@ -6,6 +6,7 @@
  * nothing is left.
  *
  * Ring: read write
+ * Rings: many
  * Timeout: 60
  */
 #include "common.h"
