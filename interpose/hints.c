@@ -314,7 +314,9 @@ void shim_hint_looked(int dirfd, const char *path, uint64_t dev, uint64_t ino,
 	bool running = shim_prefetch_running;
 
 	if (running)
-		shim_prefetch_touch(SHIM_TOUCH_LOOKED, dev, ino);
+		shim_prefetch_touch(slow && (eager || has_read()) ?
+				    SHIM_TOUCH_WAITED : SHIM_TOUCH_LOOKED,
+				    dev, ino);
 	if (!(running ? shim_prefetch_wants_seed() : slow && evidence()) ||
 	    atomic_flag_test_and_set(&naming))
 		return;

@@ -138,7 +138,8 @@ def walker(how: str, most: int = 10**6) -> list[str]:
 
 @pytest.mark.parametrize("how", ["dirfd", "listed", "name", "inode", "walk", "stat"])
 def test_walks(how: str, walk: Callable[..., dict[str, int]]) -> None:
-    hints = walk(walker(how), used=DIRS * FILES // 2)
+    # Who only looks is served by one inode of a block of them.
+    hints = walk(walker(how), used=DIRS * FILES // (32 if how == "stat" else 2))
     assert hints["used"] > hints["hints"] // 2, hints
     assert hints["hints"] == hints["used"] + hints.get("wasted", 0), hints
     # A walk that looks at files only gets their inodes.
@@ -306,7 +307,8 @@ def test_only_what_is_walked(harness: Harness) -> None:
     gone_through = {Path(path).parent for path in program}
     found = 0
     for path in map(Path, task):
-        if path == Path("/proc/meminfo"):
+        # By the latter a file is opened that has been looked at.
+        if path == Path("/proc/meminfo") or re.fullmatch(r"/proc/\d+/task/\d+/fd", str(path)):
             continue
         assert not path.is_symlink() and (path.is_dir() or path.is_file()), path
         if path.is_relative_to(cwd):
@@ -357,14 +359,13 @@ def test_cold_tree_is_noticed(harness: Harness) -> None:
     raise AssertionError("cold walks, and nothing was guessed")
 
 
+LOOKS = ("tar cf /dev/null tree", "du -s tree", "ls -lR tree")
 COMMANDS = (
+    *LOOKS,
     "grep -r nothing tree",
-    "tar cf /dev/null tree",
     "tar cf - tree | cat >/dev/null",
     "cp -r tree copy; rm -r copy",
     "find tree -type f -exec md5sum {} +",
-    "du -s tree",
-    "ls -lR tree",
     "cat tree/*/f* >/dev/null",
 )
 
@@ -382,6 +383,6 @@ def test_real_programs(command: str, harness: Harness) -> None:
         outcome = harness.run(Side.SHIM, argv, cwd=cwd, env=env, timeout=60)
         assert not outcome.err, outcome.text()
         hints = Stats.parse(report.read_text()).hints
-        if hints.get("used", 0) > FILES:
+        if hints.get("used", 0) > (FILES // 8 if command in LOOKS else FILES):
             return
     raise AssertionError(f"six times, and never a guess that was used: {hints}")

@@ -20,7 +20,7 @@ enum shim_follow { SHIM_FOLLOW_ON, SHIM_FOLLOW_OFF };
 /* SHIM_MODE=auto: is it waited for evidence that running ahead pays? */
 enum shim_eagerness { SHIM_PREFETCH_AUTO, SHIM_PREFETCH_EAGER };
 
-#define SHIM_PREFETCH_DEPTH 32UL
+#define SHIM_PREFETCH_DEPTH 128UL
 #define SHIM_PREFETCH_DEPTH_MAX 256UL
 #define SHIM_PREFETCH_BYTES (64UL << 20)
 #define SHIM_PREFETCH_BYTES_MAX (1UL << 40)

@@ -45,6 +45,7 @@ bool shim_prefetch_wants_seed(void);
 
 enum shim_touch {
 	SHIM_TOUCH_LOOKED, /* stat(2) and its relatives */
+	SHIM_TOUCH_WAITED, /* the same, and that was slow */
 	SHIM_TOUCH_OPENED, /* a file */
 	SHIM_TOUCH_READ,   /* a file, and that was slow */
 	SHIM_TOUCH_DIR,    /* a directory was opened */

@@ -2,45 +2,55 @@
 /*
  * What the task does that runs ahead of the program.
  *
- * For each entry that comes next a STATX on the ring, many at a time: it brings in
- * the inode, which is what most of the waiting is for, and it can do no harm
- * to anything.  These wait in workers of the ring, so many at most as hints are in
- * flight.  When it has been seen to be a regular file, and data are wanted, the
- * task opens it without waiting (what that needs is cached now), in its own table
- * of descriptors, and asks for the data with POSIX_FADV_WILLNEED, which starts
- * reading, and leaves the access time alone.
- *
- * Files change between a look and an open.  So the open is of an O_PATH descriptor
- * that was looked at, which is the same file for sure: a FIFO's writer must not see
- * a reader come and go.
+ * An inode that comes next is brought in by a STATX on the ring, many at a time,
+ * which can do no harm to anything.  These wait in workers of the ring, so many at most as
+ * hints are in flight.  A worker costs more than the look itself, so only one inode
+ * of each block of them is asked for in this way (prefetch_near.h).  Who only looks
+ * is served by that.  Where data are wanted, the task opens the files as soon as their
+ * inodes are there, in its own table of descriptors, and asks for what is in them
+ * (prefetch_load.h).
  */
 #include "prefetch_task.h"
 
+#include <dirent.h>
 #include <linux/futex.h>
-#include <linux/openat2.h>
 #include <linux/time_types.h>
 #include <string.h>
+#include <x86intrin.h>
 
 #include "counters.h"
 #include "prefetch_list.h"
+#include "prefetch_load.h"
 #include "prefetch_memory.h"
+#include "prefetch_near.h"
 #include "prefetch_operands.h"
 #include "ring.h"
 #include "sys.h"
 
 #define MOST 256U             /* hints in flight; SHIM_PREFETCH_DEPTH_MAX */
-#define FILE_BYTES (1UL << 20) /* of one file; then the kernel's own read-ahead */
+#define WORKERS 32U           /* of the ring: inodes that are waited for at once */
+#define AT_A_TIME 8U          /* files opened before the news is heard */
+#define SLOW_LOOK 60000U      /* ticks: it has waited for a disk; see hints.h */
 #define OVER_MS 500           /* nothing heard for so long: the walk is over */
 #define LOST 64U              /* so many strangers in a row: it is elsewhere */
 #define ASK 3U                /* so many: ask where it is */
-#define LOOK_EVERY 64U        /* hints, at how much memory there is */
+#define JUDGED 128UL          /* guesses, or blocks of them */
+#define LOOK_EVERY 2U         /* windows, at how much memory there is */
 
 #ifndef IORING_ENTER_EXT_ARG
 #define IORING_ENTER_EXT_ARG (1U << 3) /* 5.11 */
 #endif
 
+enum hint_state {
+	FREE,
+	ASKED, /* its STATX is in flight */
+	NEXT,  /* to one that has been asked for */
+	CAME,
+};
+
 struct hint {
-	struct shim_walk_entry *entry; /* NULL: free */
+	enum hint_state state;
+	struct shim_walk_entry *entry;
 	unsigned generation;
 	struct statx found;
 };
@@ -50,47 +60,68 @@ struct run {
 	struct shim_ahead *ahead;
 	struct shim_walk *walk;
 	struct shim_ring ring;
+	int own;                   /* see shim_load_own() */
 	unsigned flying;
-	uint64_t hints, used;      /* of this run */
-	uint64_t look_at;          /* hints; see memory_is_short() */
-	uint32_t bytes[MOST];      /* asked for, by sequence number */
+	unsigned first, next;      /* of hint[]: in the order of the walk */
+	uint64_t given, used;      /* entries of this run */
+	uint64_t look_at;          /* entries; see memory_is_short() */
+	uint64_t bytes_ahead;      /* asked for, and not come to */
+	uint32_t counted;          /* sequence number up to which they are not */
+	uint32_t bytes[MOST];      /* by sequence number */
 	unsigned quiet_ms;
+	struct shim_near *near;
 	struct hint hint[MOST];
 };
 
 _Static_assert(sizeof(struct run) + 24576 < SHIM_TASK_STACK, "fits the stack");
 
-/* Bytes that were asked for and that the program has not come to. */
-static uint64_t bytes_ahead(const struct run *r)
+static void forget_bytes(struct run *r, uint32_t seq)
 {
-	uint64_t sum = 0;
-	uint32_t seq;
-
-	for (seq = r->walk->reached + 1; (int32_t)(r->walk->seq - seq) >= 0;
-	     seq++)
-		sum += r->bytes[seq % MOST];
-	return sum;
+	r->bytes_ahead -= r->bytes[seq % MOST];
+	r->bytes[seq % MOST] = 0;
 }
 
-static bool room(const struct run *r)
+/* Bytes that were asked for and that the program has not come to. */
+static uint64_t bytes_ahead(struct run *r)
 {
-	return r->flying < r->ahead->depth &&
-	       shim_walk_ahead(r->walk) < r->ahead->depth &&
+	while ((int32_t)(r->walk->reached - r->counted) > 0)
+		forget_bytes(r, ++r->counted);
+	return r->bytes_ahead;
+}
+
+/* Looks alone are asked for by the block. */
+static unsigned window(const struct run *r)
+{
+	return r->walk->data || r->near->each ?
+	       r->ahead->depth : r->ahead->depth * SHIM_NEAR_INODES;
+}
+
+static bool room(struct run *r)
+{
+	return r->next - r->first < r->ahead->depth &&
+	       shim_walk_ahead(r->walk) < window(r) &&
 	       bytes_ahead(r) < r->ahead->bytes;
 }
 
-static struct hint *free_hint(struct run *r)
+static void ask_ring(struct run *r, struct io_uring_sqe *sqe, struct hint *h)
 {
-	unsigned i;
+	struct shim_walk_entry *e = h->entry;
 
-	for (i = 0; r->hint[i].entry; i++)
-		;
-	return &r->hint[i];
+	io_uring_prep_statx(sqe, r->walk->dirs[e->dir].fd,
+			    shim_walk_name(r->walk, e),
+			    AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+			    STATX_BASIC_STATS, &h->found);
+	sqe->user_data = (uint64_t)(h - r->hint);
+	shim_ring_push(&r->ring);
+	shim_near_asked(r->near, e->ino);
+	h->state = ASKED;
+	r->flying++;
 }
 
 /* Ask for the next one.  False: there is none, or no room. */
 static bool ask(struct run *r)
 {
+	enum shim_near_state near;
 	struct io_uring_sqe *sqe;
 	struct shim_walk_entry *e;
 	struct hint *h;
@@ -101,139 +132,130 @@ static bool ask(struct run *r)
 	e = sqe ? shim_walk_next(r->walk) : NULL;
 	if (!e)
 		return false;
-	h = free_hint(r);
+	r->given++;
+	near = shim_near_state(r->near, e->ino);
+	if (near != SHIM_NEAR_NEW && !r->walk->data) {
+		shim_walk_skip(r->walk, e);
+		return true;
+	}
+	h = &r->hint[r->next++ % MOST];
+	h->state = NEXT;
 	h->entry = e;
 	h->generation = r->walk->generation;
-	r->bytes[e->seq % MOST] = 0;
-	io_uring_prep_statx(sqe, r->walk->dirs[e->dir].fd,
-			    shim_walk_name(r->walk, e),
-			    AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
-			    STATX_BASIC_STATS, &h->found);
-	sqe->user_data = (uint64_t)(h - r->hint);
-	shim_ring_push(&r->ring);
-	r->flying++;
-	r->hints++;
+	if (near == SHIM_NEAR_NEW)
+		ask_ring(r, sqe, h);
 	shim_count_hint(SHIM_HINT_HINTS, 1);
 	return true;
 }
 
-static uint64_t dev_of(const struct statx *st)
+/* Its inode should be there; or it is found out here that it is not. */
+static int find(struct run *r, const struct shim_walk_entry *e)
 {
-	unsigned long major = st->stx_dev_major, minor = st->stx_dev_minor;
+	bool guessed = shim_near_state(r->near, e->ino) == SHIM_NEAR_HERE;
+	uint64_t began = __rdtsc();
+	int path = shim_load_find(r->walk->dirs[e->dir].fd,
+				  shim_walk_name(r->walk, e));
 
-	return (minor & 0xff) | (major & 0xfff) << 8 |
-	       (minor & ~0xffUL) << 12 | (major & ~0xfffUL) << 32;
+	if (guessed)
+		shim_near_looked(r->near, __rdtsc() - began > SLOW_LOOK);
+	return path;
 }
 
-/* Where a descriptor of this task is found by name. */
-static void own_path(char *path, int fd)
+static void load(struct run *r, const struct shim_walk_entry *e)
 {
-	static const char dir[] = "/proc/thread-self/fd/";
-	char digits[12];
-	int n = 0;
+	uint64_t have = bytes_ahead(r);
+	long len;
+	int path;
 
-	memcpy(path, dir, sizeof(dir));
-	path += sizeof(dir) - 1;
-	do {
-		digits[n++] = (char)('0' + fd % 10);
-		fd /= 10;
-	} while (fd);
-	while (n)
-		*path++ = digits[--n];
-	*path = '\0';
-}
-
-/* Open the regular file @name, and nothing else, without waiting.  Or -errno. */
-static int open_regular(int dirfd, const char *name, const struct statx *found)
-{
-	struct open_how how = {
-		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
-		.resolve = RESOLVE_CACHED | RESOLVE_NO_XDEV |
-			   RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS,
-	};
-	int path = (int)shim_sys4(SYS_openat2, dirfd, name, &how, sizeof(how));
-	struct stat st = { 0 };
-	char own[40];
-	int fd;
-
-	if (path < 0)
-		return path;
-	fd = shim_sys_fstat(path, &st);
-	if (!fd && (!S_ISREG(st.st_mode) || st.st_ino != found->stx_ino))
-		fd = -ESTALE;
-	if (!fd) {
-		own_path(own, path);
-		fd = (int)shim_sys4(SYS_openat, AT_FDCWD, own, O_RDONLY |
-				    O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
-	}
-	shim_sys_close(path);
-	return fd;
-}
-
-static void load(struct run *r, const struct shim_walk_entry *e,
-		 const struct statx *found)
-{
-	uint64_t have = bytes_ahead(r), len = found->stx_size;
-	int fd;
-
-	if (len > FILE_BYTES)
-		len = FILE_BYTES;
 	if (have >= r->ahead->bytes)
 		return;
-	if (len > r->ahead->bytes - have)
-		len = r->ahead->bytes - have;
-	if (!len)
+	if (r->own < 0)
+		r->own = shim_load_own();
+	path = find(r, e);
+	if (path < 0)
 		return;
-	fd = open_regular(r->walk->dirs[e->dir].fd,
-			  shim_walk_name(r->walk, e), found);
-	if (fd < 0)
+	len = shim_load(r->own, path, r->walk->dev, e->ino,
+			r->ahead->bytes - have);
+	if (len <= 0)
 		return;
-	if (!shim_sys4(SYS_fadvise64, fd, 0, len, POSIX_FADV_WILLNEED)) {
+	if ((int32_t)(e->seq - r->counted) > 0) {
+		forget_bytes(r, e->seq);
 		r->bytes[e->seq % MOST] = (uint32_t)len;
-		shim_count_hint(SHIM_HINT_BYTES, len);
+		r->bytes_ahead += (uint64_t)len;
 	}
-	shim_sys_close(fd);
+	shim_count_hint(SHIM_HINT_BYTES, (uint64_t)len);
 }
 
-static void answer(struct run *r, struct hint *h, int res)
+static void finish(struct run *r, struct hint *h)
 {
 	struct shim_walk_entry *e = h->entry;
 
-	h->entry = NULL;
-	r->flying--;
+	h->state = FREE;
 	if (h->generation != r->walk->generation)
 		return;
-	if (!res && dev_of(&h->found) == r->walk->dev && r->walk->data &&
-	    S_ISREG(h->found.stx_mode) && !(e->state & SHIM_ENTRY_TOUCHED))
-		load(r, e, &h->found);
+	if (r->walk->data && e->type != DT_DIR &&
+	    !(e->state & SHIM_ENTRY_TOUCHED))
+		load(r, e);
 	shim_walk_done(r->walk, e);
+}
+
+static bool is_ready(const struct run *r, const struct hint *h)
+{
+	return h->state == CAME ||
+	       (h->state == NEXT &&
+		(h->generation != r->walk->generation ||
+		 shim_near_state(r->near, h->entry->ino) != SHIM_NEAR_ASKED));
+}
+
+/* Go on with those whose inode is there, some at a time.  False: none is left. */
+static bool go_on(struct run *r)
+{
+	unsigned i, n = 0;
+
+	for (i = r->first; i != r->next && n < AT_A_TIME; i++) {
+		if (is_ready(r, &r->hint[i % MOST])) {
+			finish(r, &r->hint[i % MOST]);
+			n++;
+		}
+	}
+	while (r->first != r->next && r->hint[r->first % MOST].state == FREE)
+		r->first++;
+	return n == AT_A_TIME;
 }
 
 static void answers(struct run *r)
 {
 	struct io_uring_cqe cqe;
+	struct hint *h;
 
-	while (shim_ring_reap(&r->ring, &cqe))
-		answer(r, &r->hint[cqe.user_data % MOST], cqe.res);
+	while (shim_ring_reap(&r->ring, &cqe)) {
+		h = &r->hint[cqe.user_data % MOST];
+		h->state = CAME;
+		r->flying--;
+		if (h->generation == r->walk->generation)
+			shim_near_came(r->near, h->entry->ino);
+	}
 }
 
 static void touched(struct run *r, const struct shim_ahead_message *m)
 {
-	bool used;
+	bool opened = m->how != SHIM_TOUCH_LOOKED &&
+		      m->how != SHIM_TOUCH_WAITED;
+	enum shim_walk_touched was;
 
 	if (m->how == SHIM_TOUCH_DIR)
 		shim_walk_opened_dir(r->walk, m->ino);
 	if (m->how == SHIM_TOUCH_READ)
 		shim_walk_want_data(r->walk);
 	if (m->how == SHIM_TOUCH_OPERAND)
-		shim_walk_touch_operand(r->walk, (char **)m->ino, &used);
+		was = shim_walk_touch_operand(r->walk, (char **)m->ino);
 	else
-		shim_walk_touch(r->walk, m->ino, m->how != SHIM_TOUCH_LOOKED,
-				&used);
-	if (used) {
-		r->used++;
+		was = shim_walk_touch(r->walk, m->ino, opened);
+	if (was == SHIM_WALK_USED)
 		shim_count_hint(SHIM_HINT_USED, 1);
-	}
+	if (was == SHIM_WALK_SKIPPED)
+		shim_near_looked(r->near, m->how == SHIM_TOUCH_WAITED);
+	r->used += was == SHIM_WALK_USED || was == SHIM_WALK_SKIPPED;
 	if (r->walk->misses % LOST == ASK)
 		atomic_store(&r->ahead->wants_seed, true);
 }
@@ -243,6 +265,9 @@ static void begin(struct run *r)
 {
 	struct shim_ahead_seed *s = &r->ahead->seed;
 
+	/* What is known is about another file system. */
+	if (s->dev != r->walk->dev)
+		memset(r->near, 0, sizeof(*r->near));
 	if (s->data)
 		shim_walk_want_data(r->walk);
 	else
@@ -276,30 +301,31 @@ static bool hear(struct run *r)
 /* Are most guesses wrong? */
 static bool in_vain(const struct run *r)
 {
-	uint64_t settled = r->hints - shim_walk_ahead(r->walk);
+	uint64_t settled = r->given - shim_walk_ahead(r->walk);
 
 	return r->walk->misses >= LOST ||
-	       (settled > 4UL * r->ahead->depth && r->used < settled / 4);
+	       (settled > JUDGED * window(r) / r->ahead->depth &&
+		r->used < settled / 4);
 }
 
 /* Is there no more memory to be had than twice what may be read ahead? */
 static bool memory_is_short(struct run *r)
 {
-	if (r->hints < r->look_at)
+	if (r->given < r->look_at)
 		return false;
-	r->look_at = r->hints + LOOK_EVERY;
+	r->look_at = r->given + LOOK_EVERY * window(r);
 	return shim_memory_available() < 2 * r->ahead->bytes;
 }
 
-/* Submit, and wait for an answer, but not for long: there may be news. */
-static int enter(struct run *r)
+/* Submit, and wait for some answers, but not for long: there may be news. */
+static int enter(struct run *r, unsigned some)
 {
 	struct __kernel_timespec t = { 0, 2000000 };
 	struct io_uring_getevents_arg arg = { .ts = (uintptr_t)&t };
 	int ret;
 
 	ret = io_uring_enter2((unsigned)r->ring.index,
-			      shim_ring_queued(&r->ring), (r->flying + 3) / 4,
+			      shim_ring_queued(&r->ring), some,
 			      IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG |
 			      IORING_ENTER_REGISTERED_RING |
 			      r->ring.wait_flags, (void *)&arg, sizeof(arg));
@@ -320,51 +346,57 @@ static void sleep_on(struct shim_ahead *a, int ms)
 
 static int step(struct run *r)
 {
-	bool any = hear(r);
+	bool any = hear(r), more;
+	int ret = 0;
 
 	while (ask(r))
 		;
 	r->quiet_ms = any ? 0 : r->quiet_ms;
-	if (r->flying) {
-		any = enter(r) >= 0;
+	more = go_on(r);
+	if (r->flying && (!more || shim_ring_queued(&r->ring))) {
+		ret = enter(r, more ? 0 : (r->flying + 3) / 4);
 		answers(r);
-		return any ? 0 : -EIO;
+	} else if (r->first == r->next && !any) {
+		sleep_on(r->ahead, 10);
+		r->quiet_ms += 10;
 	}
-	sleep_on(r->ahead, 10);
-	r->quiet_ms += 10;
-	return 0;
+	return ret < 0 ? -EIO : 0;
 }
 
 static int make_ring(struct run *r)
 {
-	unsigned most[2] = { r->ahead->depth, r->ahead->depth };
+	unsigned workers = r->ahead->depth < WORKERS ? r->ahead->depth : WORKERS;
+	unsigned most[2] = { workers, workers };
 	int ret = shim_ring_setup_registered(&r->ring, r->ahead->depth);
 
 	if (ret)
 		return ret;
-	/* 5.15; more than one for each hint in flight would be of no use. */
+	/* 5.15. */
 	return io_uring_register((unsigned)r->ring.index,
 				 IORING_REGISTER_IOWQ_MAX_WORKERS |
 				 IORING_REGISTER_USE_REGISTERED_RING, most, 2);
 }
 
 /* Give the memory back, but for the page that the stack may share. */
-static void give_back(struct shim_walk *walk)
+static void give_back(struct shim_ahead *a)
 {
-	uintptr_t from = ((uintptr_t)walk + 4095) & ~4095UL;
+	uintptr_t from = ((uintptr_t)&a->walk + 4095) & ~4095UL;
 
-	shim_sys_drop((void *)from, (uintptr_t)(walk + 1) - from);
+	shim_sys_drop((void *)from, (uintptr_t)(a + 1) - from);
 }
 
 int shim_ahead_run(void *arg)
 {
-	struct run r = { .ahead = arg };
+	struct run r = { .ahead = arg, .own = -1 };
 	int ret;
 
 	r.walk = &r.ahead->walk;
+	r.near = &r.ahead->near;
+	memset(r.near, 0, sizeof(*r.near));
 	/* A walk before it, or that of the process that forked this one. */
 	memset(r.walk, 0, offsetof(struct shim_walk, dirs));
 	shim_walk_reset(r.walk);
+	r.counted = r.walk->reached;
 	ret = make_ring(&r);
 	if (ret)
 		atomic_store(&r.ahead->failures, SHIM_AHEAD_NEVER);
@@ -379,6 +411,6 @@ int shim_ahead_run(void *arg)
 	atomic_store(&r.ahead->seed.full, false);
 	shim_hints_settle();
 	shim_ring_close(&r.ring);
-	give_back(r.walk);
+	give_back(r.ahead);
 	return ret;
 }

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "prefetch.h"
+#include "prefetch_near.h"
 #include "prefetch_walk.h"
 #include "task.h"
 
@@ -40,6 +41,7 @@ struct shim_ahead {
 	struct shim_ahead_message messages[SHIM_AHEAD_MESSAGES];
 	struct shim_ahead_seed seed;
 	struct shim_walk walk;    /* the task's own, from here on */
+	struct shim_near near;
 };
 
 /* What the task does; the argument is a struct shim_ahead. */

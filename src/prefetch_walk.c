@@ -127,13 +127,14 @@ static void learn_order(struct shim_walk *walk, struct shim_walk_entry *e)
 		go_to(walk, e);
 }
 
-static bool touch(struct shim_walk *walk, struct shim_walk_entry *e,
-		  bool opened, bool *used)
+static enum shim_walk_touched touch(struct shim_walk *walk,
+				    struct shim_walk_entry *e, bool opened)
 {
-	*used = false;
+	enum shim_walk_touched was = SHIM_WALK_KNOWN;
+
 	if (!e) {
 		walk->misses++;
-		return false;
+		return SHIM_WALK_STRANGE;
 	}
 	walk->misses = 0;
 	walk->looks = opened ? 0 : walk->looks + 1;
@@ -141,8 +142,10 @@ static bool touch(struct shim_walk *walk, struct shim_walk_entry *e,
 	if (walk->data && walk->looks > ONLY_LOOKS)
 		walk->data = false;
 	if ((walk->data && !opened) || e->state & SHIM_ENTRY_TOUCHED)
-		return true;
-	*used = e->state & SHIM_ENTRY_ASKED;
+		return was;
+	if (e->state & SHIM_ENTRY_ASKED)
+		was = e->state & SHIM_ENTRY_SKIPPED ? SHIM_WALK_SKIPPED :
+						      SHIM_WALK_USED;
 	e->state |= SHIM_ENTRY_TOUCHED;
 	walk->recursive |= e->type == DT_DIR && opened;
 	if (walk->order == SHIM_ORDER_UNKNOWN) {
@@ -153,13 +156,13 @@ static bool touch(struct shim_walk *walk, struct shim_walk_entry *e,
 	} else if ((int32_t)(e->seq - walk->reached) > 0) {
 		walk->reached = e->seq;
 	}
-	return true;
+	return was;
 }
 
-bool shim_walk_touch(struct shim_walk *walk, uint64_t ino, bool opened,
-		     bool *used)
+enum shim_walk_touched shim_walk_touch(struct shim_walk *walk, uint64_t ino,
+				       bool opened)
 {
-	return touch(walk, shim_list_find(walk, ino), opened, used);
+	return touch(walk, shim_list_find(walk, ino), opened);
 }
 
 /* The program is at @arg, which has not been taken in: so is the next run. */
@@ -172,8 +175,8 @@ static void go_to_operand(struct shim_walk *walk, char *const *arg)
 	walk->exhausted = !shim_operands_more(walk);
 }
 
-bool shim_walk_touch_operand(struct shim_walk *walk, char *const *arg,
-			     bool *used)
+enum shim_walk_touched shim_walk_touch_operand(struct shim_walk *walk,
+					       char *const *arg)
 {
 	struct shim_walk_entry *e = NULL;
 	struct shim_walk_dir *d;
@@ -187,7 +190,7 @@ bool shim_walk_touch_operand(struct shim_walk *walk, char *const *arg,
 	}
 	if (!e)
 		go_to_operand(walk, arg);
-	return touch(walk, e, true, used);
+	return touch(walk, e, true);
 }
 
 void shim_walk_want_data(struct shim_walk *walk)
@@ -365,6 +368,7 @@ static struct shim_walk_entry *give(struct shim_walk *walk,
 				    struct shim_walk_entry *e)
 {
 	e->seq = ++walk->seq;
+	e->state &= (uint8_t)~SHIM_ENTRY_SKIPPED;
 	e->state |= SHIM_ENTRY_ASKED | (walk->data ? SHIM_ENTRY_DATA : 0U);
 	walk->dirs[e->dir].busy++;
 	return e;
@@ -402,4 +406,10 @@ void shim_walk_done(struct shim_walk *walk, struct shim_walk_entry *entry)
 	d->busy--;
 	if (!d->busy && d->left)
 		close_dir(d);
+}
+
+void shim_walk_skip(struct shim_walk *walk, struct shim_walk_entry *entry)
+{
+	entry->state |= SHIM_ENTRY_SKIPPED;
+	shim_walk_done(walk, entry);
 }

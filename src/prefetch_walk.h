@@ -33,6 +33,7 @@ enum {
 	SHIM_ENTRY_ASKED = 1,   /* given out by shim_walk_next() */
 	SHIM_ENTRY_DATA = 2,    /* ... with its data */
 	SHIM_ENTRY_TOUCHED = 4, /* the program has come here */
+	SHIM_ENTRY_SKIPPED = 8, /* given out, and not asked for by itself */
 };
 
 struct shim_walk_entry {
@@ -99,17 +100,21 @@ int shim_walk_begin(struct shim_walk *walk, const char *path, uint64_t dev,
  */
 int shim_walk_operands(struct shim_walk *walk, char *const *argv, uint64_t dev);
 
-/*
- * The program has touched @ino.  @opened: opened, not only looked at.  False: it
- * is not known.  *@used is set to true if it had been given out and is touched for the
- * first time.
- */
-bool shim_walk_touch(struct shim_walk *walk, uint64_t ino, bool opened,
-		     bool *used);
+/* What was what the program has touched? */
+enum shim_walk_touched {
+	SHIM_WALK_STRANGE, /* it is not known */
+	SHIM_WALK_KNOWN,
+	SHIM_WALK_USED,    /* it had been given out, and is touched for the first time */
+	SHIM_WALK_SKIPPED, /* the same, and shim_walk_skip() */
+};
+
+/* The program has touched @ino.  @opened: opened, not only looked at. */
+enum shim_walk_touched shim_walk_touch(struct shim_walk *walk, uint64_t ino,
+				       bool opened);
 
 /* The same for the operand at @arg, one of argv. */
-bool shim_walk_touch_operand(struct shim_walk *walk, char *const *arg,
-			     bool *used);
+enum shim_walk_touched shim_walk_touch_operand(struct shim_walk *walk,
+					       char *const *arg);
 
 /* The program has opened the directory @ino itself: what is in it may be read. */
 void shim_walk_opened_dir(struct shim_walk *walk, uint64_t ino);
@@ -129,6 +134,9 @@ static inline uint32_t shim_walk_ahead(const struct shim_walk *walk)
  */
 struct shim_walk_entry *shim_walk_next(struct shim_walk *walk);
 void shim_walk_done(struct shim_walk *walk, struct shim_walk_entry *entry);
+
+/* The same for one that need not be asked for, because it comes with another. */
+void shim_walk_skip(struct shim_walk *walk, struct shim_walk_entry *entry);
 
 static inline const char *shim_walk_name(const struct shim_walk *walk,
 					 const struct shim_walk_entry *entry)

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "prefetch_memory.h"
+#include "prefetch_near.h"
 #include "prefetch_walk.h"
 #include "task.h"
 
@@ -75,10 +76,7 @@ static void uproot(void)
 
 static bool touch(const char *path)
 {
-	bool used;
-
-	shim_walk_touch(walk, ino_of(path), true, &used);
-	return used;
+	return shim_walk_touch(walk, ino_of(path), true) == SHIM_WALK_USED;
 }
 
 static void begin(int d, int f)
@@ -236,7 +234,6 @@ static void operands(enum shim_ring_form form)
 {
 	char a[128], b[128], c[128], d[128], gone[128];
 	char *argv[] = { a, b, gone, c, d, NULL };
-	bool used;
 
 	(void)form;
 	plant();
@@ -252,10 +249,58 @@ static void operands(enum shim_ring_form form)
 	CHECK(!strcmp(next(), strrchr(d, '/') + 1));
 	CHECK(!*next());
 	CHECK_EQ(shim_walk_ahead(walk), 3);
-	CHECK(shim_walk_touch_operand(walk, &argv[3], &used) && used);
+	CHECK_EQ(shim_walk_touch_operand(walk, &argv[3]), SHIM_WALK_USED);
 	CHECK_EQ(shim_walk_ahead(walk), 1);
-	CHECK(shim_walk_touch_operand(walk, &argv[3], &used) && !used);
+	CHECK_EQ(shim_walk_touch_operand(walk, &argv[3]), SHIM_WALK_KNOWN);
 	uproot();
+}
+
+/* What comes with another moves the window as well, and is told from it. */
+static void skipped(enum shim_ring_form form)
+{
+	struct shim_walk_entry *e;
+	uint64_t ino;
+
+	(void)form;
+	plant();
+	begin_by_name(0);
+	CHECK(!strcmp(next(), "f03"));
+	e = shim_walk_next(walk);
+	CHECK(e);
+	shim_walk_skip(walk, e);
+	ino = ino_of(named(0, "f04"));
+	CHECK_EQ(shim_walk_touch(walk, ino, false), SHIM_WALK_SKIPPED);
+	CHECK_EQ(shim_walk_ahead(walk), 0);
+	CHECK_EQ(shim_walk_touch(walk, ino, false), SHIM_WALK_KNOWN);
+	CHECK_EQ(shim_walk_touch(walk, ino_of(top), false), SHIM_WALK_STRANGE);
+	uproot();
+}
+
+static void near_each_other(enum shim_ring_form form)
+{
+	static struct shim_near near;
+	unsigned i;
+
+	(void)form;
+	CHECK_EQ(shim_near_state(&near, 0), SHIM_NEAR_HERE);
+	CHECK_EQ(shim_near_state(&near, 32), SHIM_NEAR_NEW);
+	shim_near_asked(&near, 32);
+	CHECK_EQ(shim_near_state(&near, 47), SHIM_NEAR_ASKED);
+	CHECK_EQ(shim_near_state(&near, 48), SHIM_NEAR_NEW);
+	shim_near_came(&near, 40);
+	CHECK_EQ(shim_near_state(&near, 33), SHIM_NEAR_HERE);
+	/* Another block in the same slot. */
+	CHECK_EQ(shim_near_state(&near, 32 + SHIM_NEAR_INODES *
+				 SHIM_NEAR_BLOCKS), SHIM_NEAR_NEW);
+	/* What came is not there when it is looked at, half of the time. */
+	for (i = 0; i < 1000 && !near.each; i++)
+		shim_near_looked(&near, i % 16 == 0);
+	CHECK(!near.each);
+	for (i = 0; i < 1000 && !near.each; i++)
+		shim_near_looked(&near, i % 2);
+	CHECK(near.each);
+	CHECK_EQ(shim_near_state(&near, 33), SHIM_NEAR_NEW);
+	CHECK_EQ(shim_near_state(&near, 0), SHIM_NEAR_NEW);
 }
 
 /* Descriptors of directories do not pile up, and a reset leaves none. */
@@ -336,6 +381,8 @@ int main(void)
 		ONCE(up_where_it_is_walked),
 		ONCE(up_by_two_directories),
 		ONCE(operands),
+		ONCE(skipped),
+		ONCE(near_each_other),
 		ONCE(descriptors),
 		ONCE(memory),
 		TASK

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Asking for the data of a file; see prefetch_load.h.  POSIX_FADV_WILLNEED starts
+ * reading without a buffer, and leaves the access time alone.
+ *
+ * Names change between a look and an open.  So what is opened is an O_PATH descriptor
+ * that has been looked at, which is the same file for sure: a FIFO's writer must not
+ * see a reader come and go.
+ */
+#include "prefetch_load.h"
+
+#include <linux/openat2.h>
+
+#include "sys.h"
+
+int shim_load_own(void)
+{
+	return (int)shim_sys4(SYS_openat, AT_FDCWD, "/proc/thread-self/fd",
+			      O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+}
+
+/* Open what @path stands for; @own is the directory of its name. */
+static int open_again(int own, int path)
+{
+	char digits[12], name[12], *to = name;
+	int n = 0;
+
+	do {
+		digits[n++] = (char)('0' + path % 10);
+		path /= 10;
+	} while (path);
+	while (n)
+		*to++ = digits[--n];
+	*to = '\0';
+	return (int)shim_sys4(SYS_openat, own, name, O_RDONLY | O_NONBLOCK |
+			      O_NOCTTY | O_CLOEXEC, 0);
+}
+
+int shim_load_find(int dirfd, const char *name)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS |
+			   RESOLVE_NO_SYMLINKS,
+	};
+
+	return (int)shim_sys4(SYS_openat2, dirfd, name, &how, sizeof(how));
+}
+
+static long load_path(int own, int path, uint64_t dev, uint64_t ino,
+		      uint64_t most)
+{
+	struct stat st = { 0 };
+	long len, ret;
+	int fd;
+
+	ret = shim_sys_fstat(path, &st);
+	if (ret)
+		return ret;
+	if (!S_ISREG(st.st_mode) || st.st_dev != dev ||
+	    (ino && st.st_ino != ino))
+		return -ESTALE;
+	len = st.st_size < (long)most ? st.st_size : (long)most;
+	if (!len)
+		return 0;
+	fd = open_again(own, path);
+	if (fd < 0)
+		return fd;
+	ret = shim_sys4(SYS_fadvise64, fd, 0, len, POSIX_FADV_WILLNEED);
+	shim_sys_close(fd);
+	return ret ? ret : len;
+}
+
+long shim_load(int own, int path, uint64_t dev, uint64_t ino, uint64_t most)
+{
+	long ret = load_path(own, path, dev, ino,
+			     most < SHIM_LOAD_FILE ? most : SHIM_LOAD_FILE);
+
+	shim_sys_close(path);
+	return ret;
+}
