@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which inodes come in with which; see prefetch_near.h.  Blocks are remembered in a
+ * Which inodes come in with which; see prefetch_near.h.  Groups are remembered in a
  * table without chains: what is lost is asked for again.
  */
 #include "prefetch_near.h"
@@ -8,50 +8,75 @@
 #define SOME 64U  /* looks, before anything is made of them */
 #define MANY 512U /* looks, after which the older ones count half */
 
-static uint64_t number_of(uint64_t ino)
+/*
+ * ext4 reads 32 blocks of 16 (inode_readahead_blks); XFS, btrfs and others have some
+ * 16 to 64 in what they read.  One look in so many may be slow, or the guess is wrong.
+ */
+static const struct {
+	unsigned inodes, slow;
+} guesses[] = { { 512, 64 }, { 16, 8 }, { 1, 1 } };
+
+#define LAST (sizeof(guesses) / sizeof(guesses[0]) - 1)
+
+bool shim_near_each(const struct shim_near *near)
 {
-	return ino / SHIM_NEAR_INODES + 1;
+	return near->guess == LAST;
 }
 
-static unsigned slot_of(uint64_t ino)
+static uint64_t number_of(const struct shim_near *near, uint64_t ino)
 {
-	return (unsigned)(number_of(ino) % SHIM_NEAR_BLOCKS);
+	return ino / guesses[near->guess].inodes + 1;
 }
 
-enum shim_near_state shim_near_state(const struct shim_near *near,
-				     uint64_t ino)
+static uint64_t *slot_of(struct shim_near *near, uint64_t ino)
 {
-	uint64_t known = near->block[slot_of(ino)];
+	uint64_t hash = number_of(near, ino) * 0x9e3779b97f4a7c15ULL;
 
-	if (near->each)
+	return &near->group[(hash >> 32) % SHIM_NEAR_SLOTS];
+}
+
+enum shim_near_state shim_near_state(struct shim_near *near, uint64_t ino)
+{
+	uint64_t known = *slot_of(near, ino);
+
+	if (shim_near_each(near))
 		return SHIM_NEAR_NEW;
 	if (!ino)
 		return SHIM_NEAR_HERE;
-	if (known >> 1 != number_of(ino))
+	if (known >> 1 != number_of(near, ino))
 		return SHIM_NEAR_NEW;
 	return known & 1 ? SHIM_NEAR_HERE : SHIM_NEAR_ASKED;
 }
 
 void shim_near_asked(struct shim_near *near, uint64_t ino)
 {
-	near->block[slot_of(ino)] = number_of(ino) << 1;
+	*slot_of(near, ino) = number_of(near, ino) << 1;
 }
 
 void shim_near_came(struct shim_near *near, uint64_t ino)
 {
-	uint64_t *known = &near->block[slot_of(ino)];
+	uint64_t *known = slot_of(near, ino);
 
-	if (*known >> 1 == number_of(ino))
+	if (*known >> 1 == number_of(near, ino))
 		*known |= 1;
+}
+
+/* Fewer come together.  What is in the table has numbers of another kind. */
+static void guess_again(struct shim_near *near)
+{
+	*near = (struct shim_near){ .guess = near->guess + 1 };
 }
 
 void shim_near_looked(struct shim_near *near, bool slow)
 {
+	if (shim_near_each(near))
+		return;
 	near->looked++;
 	near->slow += slow;
-	if (near->looked >= SOME && near->slow > near->looked / 4)
-		near->each = true;
-	if (near->looked >= MANY) {
+	if (near->looked >= SOME &&
+	    near->slow * guesses[near->guess].slow > near->looked) {
+		guess_again(near);
+	} else if (near->looked >= MANY) {
 		near->looked /= 2;
 		near->slow /= 2;
 	}

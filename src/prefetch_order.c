@@ -79,6 +79,20 @@ static void swap(struct shim_walk_entry *a, struct shim_walk_entry *b)
 	*b = was;
 }
 
+/* As the program takes them: perhaps first all files, then directories by name. */
+static bool taken_before(const struct shim_walk *walk,
+			 const struct shim_walk_entry *a,
+			 const struct shim_walk_entry *b)
+{
+	bool one = a->type == DT_DIR, other = b->type == DT_DIR;
+
+	if (!walk->dirs_order || walk->dirs_order == walk->order)
+		return before(walk, walk->order, a, b);
+	if (one != other)
+		return other;
+	return before(walk, one ? walk->dirs_order : walk->order, a, b);
+}
+
 /* Let the entry at @i sink to its place in a heap of @n. */
 static void sink(const struct shim_walk *walk, struct shim_walk_entry *e,
 		 size_t i, size_t n)
@@ -86,10 +100,10 @@ static void sink(const struct shim_walk *walk, struct shim_walk_entry *e,
 	size_t child;
 
 	for (; (child = 2 * i + 1) < n; i = child) {
-		if (child + 1 < n && before(walk, walk->order, &e[child],
-					    &e[child + 1]))
+		if (child + 1 < n && taken_before(walk, &e[child],
+						  &e[child + 1]))
 			child++;
-		if (!before(walk, walk->order, &e[i], &e[child]))
+		if (!taken_before(walk, &e[i], &e[child]))
 			return;
 		swap(&e[i], &e[child]);
 	}
@@ -113,7 +127,7 @@ void shim_order_sort(struct shim_walk *walk, struct shim_walk_dir *dir)
 	struct shim_walk_entry *e = &walk->entries[dir->first];
 	uint32_t i;
 
-	if (walk->order > SHIM_ORDER_LISTED)
+	if (walk->order > SHIM_ORDER_LISTED || walk->dirs_order)
 		heapsort(walk, e, dir->count);
 	for (i = 0; i < dir->count; i++)
 		shim_list_hash(walk, &e[i]);

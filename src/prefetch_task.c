@@ -30,11 +30,12 @@
 #define MOST 256U             /* hints in flight; SHIM_PREFETCH_DEPTH_MAX */
 #define WORKERS 32U           /* of the ring: inodes that are waited for at once */
 #define AT_A_TIME 8U          /* files opened before the news is heard */
-#define SLOW_LOOK 60000U      /* ticks: it has waited for a disk; see hints.h */
+#define LOOKS 16U             /* so many cost no more than a file that is read */
+#define SLOW_LOOK 150000U     /* ticks, some 50 us: it has waited for a disk */
 #define OVER_MS 500           /* nothing heard for so long: the walk is over */
 #define LOST 64U              /* so many strangers in a row: it is elsewhere */
 #define ASK 3U                /* so many: ask where it is */
-#define JUDGED 128UL          /* guesses, or blocks of them */
+#define JUDGED 128U           /* guesses, before anything is made of them */
 #define LOOK_EVERY 2U         /* windows, at how much memory there is */
 
 #ifndef IORING_ENTER_EXT_ARG
@@ -89,11 +90,11 @@ static uint64_t bytes_ahead(struct run *r)
 	return r->bytes_ahead;
 }
 
-/* Looks alone are asked for by the block. */
+/* Looks alone cost little, because not each is asked for. */
 static unsigned window(const struct run *r)
 {
-	return r->walk->data || r->near->each ?
-	       r->ahead->depth : r->ahead->depth * SHIM_NEAR_INODES;
+	return r->walk->data || shim_near_each(r->near) ?
+	       r->ahead->depth : r->ahead->depth * LOOKS;
 }
 
 static bool room(struct run *r)
@@ -298,14 +299,14 @@ static bool hear(struct run *r)
 	return any;
 }
 
-/* Are most guesses wrong? */
+/* Are most guesses wrong?  Of looks most have cost nothing. */
 static bool in_vain(const struct run *r)
 {
 	uint64_t settled = r->given - shim_walk_ahead(r->walk);
+	uint64_t enough = JUDGED * (r->walk->data ? 1 : 4 * LOOKS);
 
 	return r->walk->misses >= LOST ||
-	       (settled > JUDGED * window(r) / r->ahead->depth &&
-		r->used < settled / 4);
+	       (settled > enough && r->used < settled / 4);
 }
 
 /* Is there no more memory to be had than twice what may be read ahead? */

@@ -34,13 +34,13 @@ void shim_walk_reset(struct shim_walk *walk)
 		close_dir(&walk->dirs[i]);
 	if (walk->nentries)
 		memset(walk->slots, 0, sizeof(walk->slots));
-	walk->order = SHIM_ORDER_UNKNOWN;
-	walk->exhausted = false;
+	walk->order = walk->dirs_order = SHIM_ORDER_UNKNOWN;
+	walk->exhausted = walk->unsorted = false;
 	walk->cur = -1;
 	walk->ndirs = walk->nentries = walk->misses = 0;
 	walk->names_used = 0;
 	walk->reached = walk->seq;
-	walk->nrecent = walk->tries = 0;
+	walk->nrecent = walk->tries = walk->ngone_into = 0;
 	walk->generation++;
 }
 
@@ -71,14 +71,6 @@ static bool is_walked(const struct shim_walk *walk, uint64_t ino)
 	return false;
 }
 
-void shim_walk_opened_dir(struct shim_walk *walk, uint64_t ino)
-{
-	if (!is_walked(walk, ino))
-		walk->walked[walk->nwalked++ % (sizeof(walk->walked) /
-						sizeof(walk->walked[0]))] = ino;
-	walk->exhausted = false;
-}
-
 /* The program is at this entry: what was before it is behind it. */
 static void go_to(struct shim_walk *walk, const struct shim_walk_entry *e)
 {
@@ -97,8 +89,10 @@ static void sort_all(struct shim_walk *walk)
 	unsigned i;
 
 	memset(walk->slots, 0, sizeof(walk->slots));
-	for (i = 0; i < walk->ndirs; i++)
-		shim_order_sort(walk, &walk->dirs[i]);
+	for (i = 0; i < walk->ndirs; i++) {
+		if (!walk->dirs[i].operands)
+			shim_order_sort(walk, &walk->dirs[i]);
+	}
 }
 
 /* Three neighbours tell the order; sixteen strangers, that there is none. */
@@ -125,6 +119,82 @@ static void learn_order(struct shim_walk *walk, struct shim_walk_entry *e)
 	e = shim_list_find(walk, ino);
 	if (e)
 		go_to(walk, e);
+}
+
+static bool is_any_busy(const struct shim_walk *walk)
+{
+	unsigned i;
+
+	for (i = 0; i < walk->ndirs && !walk->dirs[i].busy; i++)
+		;
+	return i < walk->ndirs;
+}
+
+/* The program has gone down into @e: three in one directory tell in which order. */
+static void learn_dirs_order(struct shim_walk *walk,
+			     const struct shim_walk_entry *e)
+{
+	uint32_t at = (uint32_t)(e - walk->entries), *gone = walk->gone_into;
+
+	if (walk->ngone_into && walk->entries[gone[0]].dir != e->dir)
+		walk->ngone_into = 0;
+	if (walk->ngone_into == 3) {
+		gone[0] = gone[1];
+		gone[1] = gone[2];
+		walk->ngone_into = 2;
+	}
+	gone[walk->ngone_into++] = at;
+	if (walk->ngone_into < 3)
+		return;
+	walk->dirs_order = shim_order_of(walk, gone);
+	walk->unsorted = walk->dirs_order && walk->dirs_order != walk->order;
+}
+
+/* The walk goes on from the directory @e. */
+static void go_into(struct shim_walk *walk, const struct shim_walk_entry *e)
+{
+	struct shim_walk_dir *d = &walk->dirs[e->dir];
+
+	if (d->fd < 0)
+		return;
+	d->cursor = (uint32_t)(e - walk->entries) - d->first;
+	d->left = false;
+	walk->cur = e->dir;
+	walk->reached = walk->seq;
+}
+
+/* The order of directories is another.  False: not while entries are out. */
+static bool sort_dirs(struct shim_walk *walk)
+{
+	uint64_t ino = walk->entries[walk->gone_into[2]].ino;
+	struct shim_walk_entry *e;
+
+	if (is_any_busy(walk))
+		return false;
+	sort_all(walk);
+	walk->unsorted = false;
+	e = shim_list_find(walk, ino);
+	if (e)
+		go_into(walk, e);
+	return true;
+}
+
+void shim_walk_opened_dir(struct shim_walk *walk, uint64_t ino)
+{
+	const struct shim_walk_entry *e;
+
+	if (!is_walked(walk, ino))
+		walk->walked[walk->nwalked++ % (sizeof(walk->walked) /
+						sizeof(walk->walked[0]))] = ino;
+	walk->exhausted = false;
+	e = shim_list_find(walk, ino);
+	if (!e || e->type != DT_DIR || walk->order == SHIM_ORDER_UNKNOWN)
+		return;
+	walk->recursive = true;
+	if (walk->dirs_order == SHIM_ORDER_UNKNOWN)
+		learn_dirs_order(walk, e);
+	if (!dir_of(walk, ino))
+		go_into(walk, e);
 }
 
 static enum shim_walk_touched touch(struct shim_walk *walk,
@@ -381,6 +451,8 @@ struct shim_walk_entry *shim_walk_next(struct shim_walk *walk)
 
 	if (walk->exhausted || walk->cur < 0 ||
 	    walk->order == SHIM_ORDER_UNKNOWN)
+		return NULL;
+	if (walk->unsorted && !sort_dirs(walk))
 		return NULL;
 	while (!walk->exhausted) {
 		d = &walk->dirs[walk->cur];

@@ -60,6 +60,7 @@ struct shim_walk_dir {
 struct shim_walk {
 	uint64_t dev;
 	enum shim_walk_order order;
+	enum shim_walk_order dirs_order; /* in which it goes down; or unknown */
 	bool data;               /* the program reads what is in the files */
 	bool recursive;          /* the program goes down into directories */
 	bool exhausted;          /* nothing comes next, for now */
@@ -70,6 +71,9 @@ struct shim_walk {
 	uint32_t seq, reached;   /* given out; and how far the program is */
 	uint32_t recent[4];      /* entries touched while the order is unknown */
 	unsigned nrecent, tries;
+	uint32_t gone_into[3];   /* directories, while dirs_order is unknown */
+	unsigned ngone_into;
+	bool unsorted;           /* by dirs_order, that is */
 	uint64_t walked[64];     /* directories that the program has opened */
 	unsigned nwalked;
 	char *const *argv;       /* operands not yet taken in; NULL: none */

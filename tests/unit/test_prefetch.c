@@ -255,6 +255,46 @@ static void operands(enum shim_ring_form form)
 	uproot();
 }
 
+/* Entries in the order of inodes, say, but directories by name: as ls -lR does. */
+static void order_of_directories(enum shim_ring_form form)
+{
+	struct shim_walk_entry *e;
+	struct shim_walk_dir *d;
+	char path[128];
+	int i;
+
+	(void)form;
+	plant();
+	/* By inode number they come the other way round. */
+	for (i = 9; i >= 3; i--) {
+		snprintf(path, sizeof(path), "%s/d%d", top, i);
+		CHECK(!mkdir(path, 0755));
+	}
+	walk->order = SHIM_ORDER_INODE;
+	snprintf(path, sizeof(path), "%s/d9", top);
+	ino_of(path);
+	CHECK_EQ(shim_walk_begin(walk, top, dev, ino_of(path)), 0);
+	for (i = 3; i < 6; i++) {
+		snprintf(path, sizeof(path), "%s/d%d", top, i);
+		shim_walk_opened_dir(walk, ino_of(path));
+	}
+	CHECK(walk->recursive);
+	CHECK_EQ(walk->order, SHIM_ORDER_INODE);
+	CHECK_EQ(walk->dirs_order, SHIM_ORDER_NAME);
+	/* Nothing changes its place while an entry is out. */
+	d = &walk->dirs[0];
+	d->busy++;
+	CHECK(!*next());
+	d->busy--;
+	CHECK(!strcmp(next(), "d5"));
+	for (i = 0; i < 10; i++) {
+		e = &walk->entries[d->first + i];
+		CHECK_EQ(shim_walk_name(walk, e)[1], '0' + i);
+	}
+	CHECK(!strcmp(next(), "d6"));
+	uproot();
+}
+
 /* What comes with another moves the window as well, and is told from it. */
 static void skipped(enum shim_ring_form form)
 {
@@ -276,29 +316,36 @@ static void skipped(enum shim_ring_form form)
 	uproot();
 }
 
+/* Looks at what should have been there, of which one in @n is slow. */
+static void look_around(struct shim_near *near, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < 1000; i++)
+		shim_near_looked(near, i % n == n - 1);
+}
+
 static void near_each_other(enum shim_ring_form form)
 {
 	static struct shim_near near;
-	unsigned i;
+	uint64_t group;
 
 	(void)form;
-	CHECK_EQ(shim_near_state(&near, 0), SHIM_NEAR_HERE);
-	CHECK_EQ(shim_near_state(&near, 32), SHIM_NEAR_NEW);
-	shim_near_asked(&near, 32);
-	CHECK_EQ(shim_near_state(&near, 47), SHIM_NEAR_ASKED);
-	CHECK_EQ(shim_near_state(&near, 48), SHIM_NEAR_NEW);
-	shim_near_came(&near, 40);
-	CHECK_EQ(shim_near_state(&near, 33), SHIM_NEAR_HERE);
-	/* Another block in the same slot. */
-	CHECK_EQ(shim_near_state(&near, 32 + SHIM_NEAR_INODES *
-				 SHIM_NEAR_BLOCKS), SHIM_NEAR_NEW);
-	/* What came is not there when it is looked at, half of the time. */
-	for (i = 0; i < 1000 && !near.each; i++)
-		shim_near_looked(&near, i % 16 == 0);
-	CHECK(!near.each);
-	for (i = 0; i < 1000 && !near.each; i++)
-		shim_near_looked(&near, i % 2);
-	CHECK(near.each);
+	for (group = 512; group >= 16; group /= 32) {
+		CHECK(!shim_near_each(&near));
+		CHECK_EQ(shim_near_state(&near, 0), SHIM_NEAR_HERE);
+		CHECK_EQ(shim_near_state(&near, 2 * group), SHIM_NEAR_NEW);
+		shim_near_asked(&near, 2 * group);
+		CHECK_EQ(shim_near_state(&near, 3 * group - 1),
+			 SHIM_NEAR_ASKED);
+		CHECK_EQ(shim_near_state(&near, 3 * group), SHIM_NEAR_NEW);
+		shim_near_came(&near, 3 * group - 2);
+		CHECK_EQ(shim_near_state(&near, 2 * group), SHIM_NEAR_HERE);
+		look_around(&near, 200);
+		CHECK_EQ(shim_near_state(&near, 2 * group), SHIM_NEAR_HERE);
+		look_around(&near, (unsigned)group / 16);
+	}
+	CHECK(shim_near_each(&near));
 	CHECK_EQ(shim_near_state(&near, 33), SHIM_NEAR_NEW);
 	CHECK_EQ(shim_near_state(&near, 0), SHIM_NEAR_NEW);
 }
@@ -381,6 +428,7 @@ int main(void)
 		ONCE(up_where_it_is_walked),
 		ONCE(up_by_two_directories),
 		ONCE(operands),
+		ONCE(order_of_directories),
 		ONCE(skipped),
 		ONCE(near_each_other),
 		ONCE(descriptors),
