@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "init.h"
 #include "sys.h"
@@ -21,12 +22,16 @@
 /* In ticks: a second or so. */
 #define LONG_AGO 3000000000ULL
 #define RECENT 8U
+/* One large file: what is left of it, at least, and how often it is told of. */
+#define STREAM_LEAST (16L << 20)
+#define STREAM_TELL (1U << 20)
 
 bool shim_hints_on;
 uint64_t shim_hints_slow = SHIM_SLOW;
+volatile int shim_hints_stream;
 
 static char *const *args;
-static char *const *_Atomic at; /* the operand that the program is at; or NULL */
+static char *const *_Atomic at_operand; /* the operand that the program is at; or NULL */
 static bool eager;
 static atomic_uint score;
 static _Atomic uint64_t last;
@@ -34,6 +39,8 @@ static _Atomic uint64_t last;
 static _Atomic uint64_t recent[RECENT];
 static atomic_uint recents;
 static __thread long blocks_read;
+static _Atomic uint64_t stream_ino;
+static _Atomic uint64_t streamed; /* bytes since it was last told */
 /* Not on the stack, which may be a small one of a handler: one at a time. */
 static char name[4096];
 static atomic_flag naming = ATOMIC_FLAG_INIT;
@@ -204,7 +211,7 @@ static void begin_named(int fd, const struct stat *st, bool data)
 	if (name_of_fd(fd, name, sizeof(name)) < 0)
 		return;
 	seed.operands = find_operand(name);
-	atomic_store(&at, seed.operands);
+	atomic_store(&at_operand, seed.operands);
 	if (!seed.operands) {
 		if (!parent_of(name))
 			return;
@@ -227,13 +234,13 @@ static void begin_at(int fd, const struct stat *st, bool data)
  */
 static bool opened_operand(const char *path, const struct stat *st)
 {
-	char *const *a = atomic_load(&at);
+	char *const *a = atomic_load(&at_operand);
 	unsigned i;
 
 	for (i = 0; a && *a && i < 32; i++, a++) {
 		if (*a != path && (i > 4 || strcmp(*a, path) != 0))
 			continue;
-		atomic_store(&at, a);
+		atomic_store(&at_operand, a);
 		shim_prefetch_touch(SHIM_TOUCH_OPERAND, st->st_dev,
 				    (uintptr_t)a);
 		return true;
@@ -279,16 +286,73 @@ void shim_hint_opened(int fd, const char *path, int flags, bool slow)
 		opened_file(fd, path, &st, slow);
 }
 
+/*
+ * Is a large file read from start to end?  It was a bit before here when there was
+ * evidence the last time.
+ */
+static bool reads_on(const struct stat *st, long at)
+{
+	static _Atomic uint64_t ino;
+	static _Atomic long was;
+	bool same = atomic_exchange(&ino, st->st_ino) == st->st_ino;
+	long before = atomic_exchange(&was, at);
+
+	return same && at > before && at - before < 4 * STREAM_LEAST &&
+	       st->st_size - at >= STREAM_LEAST;
+}
+
+static void begin_stream(int fd, const struct stat *st, long at)
+{
+	struct shim_prefetch_seed seed = {
+		.dev = st->st_dev, .ino = st->st_ino, .data = true,
+		.file = name, .at = (uint64_t)at,
+	};
+
+	if (atomic_flag_test_and_set(&naming))
+		return;
+	if (name_of_fd(fd, name, sizeof(name)) > 0 &&
+	    !shim_prefetch_begin(&seed)) {
+		atomic_store(&stream_ino, st->st_ino);
+		atomic_store(&streamed, 0);
+		shim_hints_stream = fd + 1;
+	}
+	atomic_flag_clear(&naming);
+}
+
+void shim_hint_streamed(int fd, ssize_t n)
+{
+	struct stat st = { 0 };
+	long at;
+
+	if (n > 0 && atomic_fetch_add(&streamed, (uint64_t)n) + (uint64_t)n <
+	    STREAM_TELL)
+		return;
+	atomic_store(&streamed, 0);
+	at = shim_sys(SYS_lseek, fd, 0, SEEK_CUR);
+	if (n <= 0 || !shim_prefetch_running || at < 0 ||
+	    shim_sys_fstat(fd, &st) || st.st_ino != atomic_load(&stream_ino))
+		shim_hints_stream = 0;
+	else
+		shim_prefetch_touch(SHIM_TOUCH_STREAM, st.st_dev, (uint64_t)at);
+}
+
 void shim_hint_read(int fd)
 {
 	struct stat st = { 0 };
+	long at;
 
 	if (shim_sys_fstat(fd, &st) || !S_ISREG(st.st_mode))
 		return;
 	/* Operands are always read; where they are is told when they are opened. */
-	if (shim_prefetch_running && !atomic_load(&at))
+	if (shim_prefetch_running && !atomic_load(&at_operand))
 		shim_prefetch_touch(SHIM_TOUCH_READ, st.st_dev, st.st_ino);
-	else if (!shim_prefetch_running && evidence())
+	if (shim_prefetch_running || !evidence())
+		return;
+	at = st.st_size < STREAM_LEAST ? -1 : shim_sys(SYS_lseek, fd, 0,
+						       SEEK_CUR);
+	if (at > 0 && reads_on(&st, at))
+		begin_stream(fd, &st, at);
+	else
 		begin_at(fd, &st, true);
 }
 
@@ -321,7 +385,7 @@ void shim_hint_looked(int dirfd, const char *path, uint64_t dev, uint64_t ino,
 	    atomic_flag_test_and_set(&naming))
 		return;
 	if (!directory_of(dirfd, path, name, sizeof(name))) {
-		atomic_store(&at, NULL);
+		atomic_store(&at_operand, NULL);
 		seed.directory = name;
 		begin(&seed);
 	}

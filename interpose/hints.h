@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <x86intrin.h>
 
 #include "config.h"
@@ -44,11 +45,26 @@ static inline bool shim_hint_due(uint64_t begin)
 	return begin && (shim_prefetch_running || shim_hint_slow(begin));
 }
 
+/* The descriptor + 1 of a file that is read from start to end; 0: none. */
+extern volatile int shim_hints_stream;
+
 /* @path was opened with @flags, and became @fd, which may be an error. */
 void shim_hint_opened(int fd, const char *path, int flags, bool slow);
 
 /* A read of @fd was slow. */
 void shim_hint_read(int fd);
+
+/* @n bytes, or an error, have come from the descriptor of shim_hints_stream. */
+void shim_hint_streamed(int fd, ssize_t n);
+
+/* After a read that began at @begin: of @fd, with the result @n. */
+static inline void shim_hint_after_read(uint64_t begin, int fd, ssize_t n)
+{
+	if (__builtin_expect(shim_hints_stream == fd + 1, 0))
+		shim_hint_streamed(fd, n);
+	else if (shim_hint_slow(begin))
+		shim_hint_read(fd);
+}
 
 /* @path has been looked at; it is @ino on @dev. */
 void shim_hint_looked(int dirfd, const char *path, uint64_t dev, uint64_t ino,

@@ -129,8 +129,8 @@ static __attribute__((noinline)) ssize_t plain(const struct shim_io *io,
 	shim_count(t, io->call, route, 1);
 	began = shim_hint_clock();
 	ret = native(io, 0, point);
-	if (!io->write && shim_hint_slow(began))
-		shim_hint_read(io->fd);
+	if (!io->write)
+		shim_hint_after_read(began, io->fd, ret);
 	return plain_result(t, io->call, ret);
 }
 
@@ -211,8 +211,7 @@ static ssize_t plain_read(int fd, void *buf, size_t n)
 	t->counts[SHIM_CALL_READ][shim_native]++;
 	began = shim_hint_clock();
 	ret = native_read(fd, buf, n);
-	if (shim_hint_slow(began))
-		shim_hint_read(fd);
+	shim_hint_after_read(began, fd, ret);
 	return plain_result(t, SHIM_CALL_READ, ret);
 }
 

@@ -92,6 +92,11 @@ static void wake(void)
 	shim_sys(SYS_futex, &ahead->stop, FUTEX_WAKE_PRIVATE, 1);
 }
 
+static const char *path_of(const struct shim_prefetch_seed *seed)
+{
+	return seed->file ? seed->file : seed->directory;
+}
+
 static void fill_seed(const struct shim_prefetch_seed *seed)
 {
 	struct shim_ahead_seed *to = &ahead->seed;
@@ -100,9 +105,11 @@ static void fill_seed(const struct shim_prefetch_seed *seed)
 	to->data = seed->data;
 	to->dev = seed->dev;
 	to->ino = seed->ino;
-	to->directory[0] = '\0';
-	if (seed->directory)
-		strcpy(to->directory, seed->directory);
+	to->at = seed->at;
+	to->stream = seed->file;
+	to->path[0] = '\0';
+	if (path_of(seed))
+		strcpy(to->path, path_of(seed));
 	atomic_store(&ahead->dev, seed->dev);
 	atomic_store(&ahead->wants_seed, false);
 	atomic_store(&to->full, true);
@@ -115,8 +122,7 @@ static int begin(const struct shim_prefetch_seed *seed)
 
 	if (ret)
 		return ret;
-	if (seed->directory && strlen(seed->directory) >=
-	    sizeof(ahead->seed.directory))
+	if (path_of(seed) && strlen(path_of(seed)) >= sizeof(ahead->seed.path))
 		return -ENAMETOOLONG;
 	runs = shim_prefetch_running && atomic_load(&ahead->task.tid);
 	if (runs && atomic_load(&ahead->seed.full))
@@ -176,8 +182,9 @@ static void tell(enum shim_touch how, uint64_t ino)
 	m->ino = ino;
 	m->how = how;
 	atomic_store(&ahead->tail, tail + 1);
-	/* Not for each: there is a window to work on. */
-	if (atomic_load(&ahead->sleeps) && waiting >= ahead->depth / 4)
+	/* Not for each file: there is a window to work on. */
+	if (atomic_load(&ahead->sleeps) &&
+	    (how == SHIM_TOUCH_STREAM || waiting >= ahead->depth / 4))
 		wake();
 }
 

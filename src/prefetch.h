@@ -30,7 +30,9 @@ extern volatile int shim_prefetch_running;
 /* What the program's thread has found out when its calls were slow. */
 struct shim_prefetch_seed {
 	const char *directory; /* it is in this one, an absolute path; or */
-	char *const *operands; /* it has opened the first of these */
+	char *const *operands; /* it has opened the first of these; or */
+	const char *file;      /* it reads this one, to the end; an absolute path */
+	uint64_t at;           /* it is there, in that file */
 	uint64_t dev, ino;     /* of what it has touched there */
 	bool data;             /* it reads the data, not only the inode */
 };
@@ -50,6 +52,7 @@ enum shim_touch {
 	SHIM_TOUCH_READ,   /* a file, and that was slow */
 	SHIM_TOUCH_DIR,    /* a directory was opened */
 	SHIM_TOUCH_OPERAND, /* ino is the address in argv */
+	SHIM_TOUCH_STREAM,  /* ino is the position in that one file */
 };
 
 void shim_prefetch_touch(enum shim_touch how, uint64_t dev, uint64_t ino);

@@ -13,6 +13,8 @@
 
 #include "sys.h"
 
+#define PIECE (256UL << 10)
+
 int shim_load_own(void)
 {
 	return (int)shim_sys4(SYS_openat, AT_FDCWD, "/proc/thread-self/fd",
@@ -47,11 +49,25 @@ int shim_load_find(int dirfd, const char *name)
 	return (int)shim_sys4(SYS_openat2, dirfd, name, &how, sizeof(how));
 }
 
+/* The kernel may shorten one request to some hundred KiB. */
+static long will_need(int fd, uint64_t at, uint64_t len)
+{
+	uint64_t end = at + len, n;
+	long ret = 0;
+
+	for (; at < end && !ret; at += n) {
+		n = end - at < PIECE ? end - at : PIECE;
+		ret = shim_sys4(SYS_fadvise64, fd, at, n, POSIX_FADV_WILLNEED);
+	}
+	return ret ? ret : (long)len;
+}
+
 static long load_path(int own, int path, uint64_t dev, uint64_t ino,
-		      uint64_t most)
+		      uint64_t at, uint64_t most)
 {
 	struct stat st = { 0 };
-	long len, ret;
+	uint64_t size, len;
+	long ret;
 	int fd;
 
 	ret = shim_sys_fstat(path, &st);
@@ -60,21 +76,28 @@ static long load_path(int own, int path, uint64_t dev, uint64_t ino,
 	if (!S_ISREG(st.st_mode) || st.st_dev != dev ||
 	    (ino && st.st_ino != ino))
 		return -ESTALE;
-	len = st.st_size < (long)most ? st.st_size : (long)most;
-	if (!len)
+	size = (uint64_t)st.st_size;
+	if (size <= at || !most)
 		return 0;
+	len = size - at < most ? size - at : most;
 	fd = open_again(own, path);
 	if (fd < 0)
 		return fd;
-	ret = shim_sys4(SYS_fadvise64, fd, 0, len, POSIX_FADV_WILLNEED);
+	ret = will_need(fd, at, len);
 	shim_sys_close(fd);
-	return ret ? ret : len;
+	return ret;
 }
 
 long shim_load(int own, int path, uint64_t dev, uint64_t ino, uint64_t most)
 {
-	long ret = load_path(own, path, dev, ino,
-			     most < SHIM_LOAD_FILE ? most : SHIM_LOAD_FILE);
+	return shim_load_part(own, path, dev, ino, 0,
+			      most < SHIM_LOAD_FILE ? most : SHIM_LOAD_FILE);
+}
+
+long shim_load_part(int own, int path, uint64_t dev, uint64_t ino, uint64_t at,
+		    uint64_t len)
+{
+	long ret = load_path(own, path, dev, ino, at, len);
 
 	shim_sys_close(path);
 	return ret;

@@ -23,4 +23,8 @@ int shim_load_find(int dirfd, const char *name);
  */
 long shim_load(int own, int path, uint64_t dev, uint64_t ino, uint64_t most);
 
+/* The same for @len bytes at @at of it; 0: it ends before. */
+long shim_load_part(int own, int path, uint64_t dev, uint64_t ino, uint64_t at,
+		    uint64_t len);
+
 #endif

@@ -24,6 +24,7 @@
 #include "prefetch_memory.h"
 #include "prefetch_near.h"
 #include "prefetch_operands.h"
+#include "prefetch_stream.h"
 #include "ring.h"
 #include "sys.h"
 
@@ -35,8 +36,8 @@
 #define OVER_MS 500           /* nothing heard for so long: the walk is over */
 #define LOST 64U              /* so many strangers in a row: it is elsewhere */
 #define ASK 3U                /* so many: ask where it is */
-#define JUDGED 128U           /* guesses, before anything is made of them */
-#define LOOK_EVERY 2U         /* windows, at how much memory there is */
+#define JUDGED 128UL          /* guesses, before anything is made of them */
+#define LOOK_EVERY 2UL        /* windows, at how much memory there is */
 
 #ifndef IORING_ENTER_EXT_ARG
 #define IORING_ENTER_EXT_ARG (1U << 3) /* 5.11 */
@@ -71,6 +72,7 @@ struct run {
 	uint32_t bytes[MOST];      /* by sequence number */
 	unsigned quiet_ms;
 	struct shim_near *near;
+	struct shim_stream stream;
 	struct hint hint[MOST];
 };
 
@@ -238,12 +240,47 @@ static void answers(struct run *r)
 	}
 }
 
+static void streamed(struct run *r, uint64_t at)
+{
+	bool was = r->stream.used;
+
+	if (!r->stream.on)
+		return;
+	if (!shim_stream_reach(&r->stream, at))
+		atomic_fetch_add(&r->ahead->failures, 1);
+	if (r->stream.used && !was)
+		shim_count_hint(SHIM_HINT_USED, 1);
+}
+
+/* More of the one large file.  False: there is nothing to do about it now. */
+static bool stream(struct run *r)
+{
+	long len;
+
+	if (!r->stream.on)
+		return false;
+	if (r->own < 0)
+		r->own = shim_load_own();
+	if (r->own < 0)
+		return false;
+	len = shim_stream_more(&r->stream, r->own, r->ahead->bytes);
+	if (len <= 0)
+		return false;
+	shim_count_hint(SHIM_HINT_BYTES, (uint64_t)len);
+	r->look_at = r->given;
+	return true;
+}
+
 static void touched(struct run *r, const struct shim_ahead_message *m)
 {
 	bool opened = m->how != SHIM_TOUCH_LOOKED &&
 		      m->how != SHIM_TOUCH_WAITED;
 	enum shim_walk_touched was;
 
+	if (m->how == SHIM_TOUCH_STREAM) {
+		streamed(r, m->ino);
+		return;
+	}
 	if (m->how == SHIM_TOUCH_DIR)
 		shim_walk_opened_dir(r->walk, m->ino);
 	if (m->how == SHIM_TOUCH_READ)
@@ -266,6 +303,12 @@ static void begin(struct run *r)
 {
 	struct shim_ahead_seed *s = &r->ahead->seed;
 
+	if (s->stream) {
+		shim_stream_begin(&r->stream, s->path, s->dev, s->ino, s->at);
+		shim_count_hint(SHIM_HINT_HINTS, 1);
+		atomic_store(&s->full, false);
+		return;
+	}
 	/* What is known is about another file system. */
 	if (s->dev != r->walk->dev)
 		memset(r->near, 0, sizeof(*r->near));
@@ -276,7 +319,7 @@ static void begin(struct run *r)
 	if (s->operands)
 		shim_walk_operands(r->walk, s->operands, s->dev);
 	else
-		shim_walk_begin(r->walk, s->directory, s->dev, s->ino);
+		shim_walk_begin(r->walk, s->path, s->dev, s->ino);
 	r->walk->misses = 0;
 	atomic_store(&s->full, false);
 }
@@ -354,10 +397,11 @@ static int step(struct run *r)
 		;
 	r->quiet_ms = any ? 0 : r->quiet_ms;
 	more = go_on(r);
+	more |= stream(r);
 	if (r->flying && (!more || shim_ring_queued(&r->ring))) {
 		ret = enter(r, more ? 0 : (r->flying + 3) / 4);
 		answers(r);
-	} else if (r->first == r->next && !any) {
+	} else if (r->first == r->next && !any && !more) {
 		sleep_on(r->ahead, 10);
 		r->quiet_ms += 10;
 	}

@@ -21,10 +21,10 @@ struct shim_ahead_message {
 /* A seed on its way; the task takes it when it is full, and empties it. */
 struct shim_ahead_seed {
 	atomic_bool full;
-	bool data;
-	uint64_t dev, ino;
+	bool data, stream;
+	uint64_t dev, ino, at;
 	char *const *operands;
-	char directory[4096];
+	char path[4096];          /* of a directory, or of the file to stream */
 };
 
 struct shim_ahead {

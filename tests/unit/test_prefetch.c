@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 
 #include "prefetch_memory.h"
+#include "prefetch_load.h"
 #include "prefetch_near.h"
+#include "prefetch_stream.h"
 #include "prefetch_walk.h"
 #include "task.h"
 
@@ -366,6 +368,45 @@ static void descriptors(enum shim_ring_form form)
 	CHECK_EQ(before, after);
 }
 
+#define MIB (1UL << 20)
+
+/* No more than twice what was read, nor than the limit; the end at a doubt. */
+static void one_large_file(enum shim_ring_form form)
+{
+	static struct shim_stream s;
+	int own = shim_load_own();
+	uint64_t ino;
+	char *path;
+
+	(void)form;
+	plant();
+	path = path_of(0, 0);
+	CHECK(!truncate(path, 64 * MIB));
+	ino = ino_of(path);
+	shim_stream_begin(&s, path, dev, ino, 10 * MIB);
+	CHECK_EQ(shim_stream_more(&s, own, 24 * MIB), 4 * MIB);
+	CHECK_EQ(shim_stream_more(&s, own, 24 * MIB), 0);
+	CHECK(shim_stream_reach(&s, 12 * MIB));
+	CHECK(s.used);
+	CHECK_EQ(shim_stream_more(&s, own, 24 * MIB), 4 * MIB);
+	CHECK_EQ(shim_stream_more(&s, own, 24 * MIB), 0);
+	/* It is ahead of what was asked for; and then the limit counts. */
+	CHECK(shim_stream_reach(&s, 40 * MIB));
+	CHECK_EQ(shim_stream_more(&s, own, 8 * MIB), 4 * MIB);
+	CHECK_EQ(shim_stream_more(&s, own, 8 * MIB), 4 * MIB);
+	CHECK_EQ(shim_stream_more(&s, own, 8 * MIB), 0);
+	CHECK(!shim_stream_reach(&s, 39 * MIB));
+	CHECK_EQ(shim_stream_more(&s, own, 24 * MIB), 0);
+	/* Another file of that name. */
+	shim_stream_begin(&s, path, dev, ino + 1, 10 * MIB);
+	CHECK_EQ(shim_stream_more(&s, own, 24 * MIB), -ESTALE);
+	CHECK(!s.on);
+	shim_stream_begin(&s, path, dev, ino, 63 * MIB);
+	CHECK_EQ(shim_stream_more(&s, own, 24 * MIB), MIB);
+	close(own);
+	uproot();
+}
+
 static void memory(enum shim_ring_form form)
 {
 	(void)form;
@@ -432,6 +473,7 @@ int main(void)
 		ONCE(skipped),
 		ONCE(near_each_other),
 		ONCE(descriptors),
+		ONCE(one_large_file),
 		ONCE(memory),
 		TASK
 	};
