@@ -35,6 +35,7 @@ static char *const *_Atomic at_operand; /* the operand that the program is at; o
 static bool eager;
 static atomic_uint score;
 static _Atomic uint64_t last;
+static long *_Atomic last_thread; /* where its blocks_read is */
 /* Directories that were opened before there was somebody to tell. */
 static _Atomic uint64_t recent[RECENT];
 static atomic_uint recents;
@@ -78,7 +79,9 @@ static bool evidence(void)
 		return failures < 1000;
 	if (failures > 10 || !has_read())
 		return false;
-	if (now - atomic_exchange(&last, now) > LONG_AGO)
+	/* Threads that share a walk do not wait for each other, nor take turns. */
+	if (atomic_exchange(&last_thread, &blocks_read) != &blocks_read ||
+	    now - atomic_exchange(&last, now) > LONG_AGO)
 		atomic_store(&score, 0);
 	if (atomic_fetch_add(&score, 1) + 1 < ENOUGH << failures)
 		return false;
