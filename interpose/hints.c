@@ -28,7 +28,7 @@
 
 bool shim_hints_on;
 uint64_t shim_hints_slow = SHIM_SLOW;
-volatile int shim_hints_stream;
+volatile int shim_hints_stream = -1;
 
 static char *const *args;
 static char *const *_Atomic at_operand; /* the operand that the program is at; or NULL */
@@ -317,7 +317,7 @@ static void begin_stream(int fd, const struct stat *st, long at)
 	    !shim_prefetch_begin(&seed)) {
 		atomic_store(&stream_ino, st->st_ino);
 		atomic_store(&streamed, 0);
-		shim_hints_stream = fd + 1;
+		shim_hints_stream = fd;
 	}
 	atomic_flag_clear(&naming);
 }
@@ -327,6 +327,8 @@ void shim_hint_streamed(int fd, ssize_t n)
 	struct stat st = { 0 };
 	long at;
 
+	if (!shim_hints_on)
+		return;
 	if (n > 0 && atomic_fetch_add(&streamed, (uint64_t)n) + (uint64_t)n <
 	    STREAM_TELL)
 		return;
@@ -334,7 +336,7 @@ void shim_hint_streamed(int fd, ssize_t n)
 	at = shim_sys(SYS_lseek, fd, 0, SEEK_CUR);
 	if (n <= 0 || !shim_prefetch_running || at < 0 ||
 	    shim_sys_fstat(fd, &st) || st.st_ino != atomic_load(&stream_ino))
-		shim_hints_stream = 0;
+		shim_hints_stream = -1;
 	else
 		shim_prefetch_touch(SHIM_TOUCH_STREAM, st.st_dev, (uint64_t)at);
 }

@@ -45,7 +45,7 @@ static inline bool shim_hint_due(uint64_t begin)
 	return begin && (shim_prefetch_running || shim_hint_slow(begin));
 }
 
-/* The descriptor + 1 of a file that is read from start to end; 0: none. */
+/* The descriptor of a file that is read from start to end; -1: none. */
 extern volatile int shim_hints_stream;
 
 /* @path was opened with @flags, and became @fd, which may be an error. */
@@ -60,7 +60,9 @@ void shim_hint_streamed(int fd, ssize_t n);
 /* After a read that began at @begin: of @fd, with the result @n. */
 static inline void shim_hint_after_read(uint64_t begin, int fd, ssize_t n)
 {
-	if (__builtin_expect(shim_hints_stream == fd + 1, 0))
+	if (!begin)
+		return;
+	if (__builtin_expect(shim_hints_stream == fd && fd >= 0, 0))
 		shim_hint_streamed(fd, n);
 	else if (shim_hint_slow(begin))
 		shim_hint_read(fd);

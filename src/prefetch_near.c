@@ -5,6 +5,12 @@
  */
 #include "prefetch_near.h"
 
+#include <linux/magic.h>
+
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+
 #define SOME 64U  /* looks, before anything is made of them */
 #define MANY 512U /* looks, after which the older ones count half */
 
@@ -17,6 +23,16 @@ static const struct {
 } guesses[] = { { 512, 64 }, { 16, 8 }, { 1, 1 } };
 
 #define LAST (sizeof(guesses) / sizeof(guesses[0]) - 1)
+
+/* Where nothing is known of the kind, or a server is asked, each is a wait of its own. */
+void shim_near_begin(struct shim_near *near, long type)
+{
+	*near = (struct shim_near){ .guess = LAST };
+	if (type == EXT4_SUPER_MAGIC)
+		near->guess = 0;
+	if (type == XFS_SUPER_MAGIC || type == BTRFS_SUPER_MAGIC)
+		near->guess = 1;
+}
 
 bool shim_near_each(const struct shim_near *near)
 {

@@ -22,12 +22,14 @@ enum shim_near_state {
 	SHIM_NEAR_HERE,    /* its block has come, or may well have */
 };
 
-/* All zero: nothing is known. */
 struct shim_near {
 	uint64_t group[SHIM_NEAR_SLOTS]; /* number, and whether it has come */
 	unsigned guess;                  /* see prefetch_near.c */
 	unsigned looked, slow;           /* at what should have been there */
 };
+
+/* On a file system of this type, as statfs(2) has it; 0: not known. */
+void shim_near_begin(struct shim_near *near, long type);
 
 /* Does each have to be asked for? */
 bool shim_near_each(const struct shim_near *near);

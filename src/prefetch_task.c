@@ -16,6 +16,7 @@
 #include <linux/futex.h>
 #include <linux/time_types.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <x86intrin.h>
 
 #include "counters.h"
@@ -72,6 +73,7 @@ struct run {
 	uint32_t bytes[MOST];      /* by sequence number */
 	unsigned quiet_ms;
 	struct shim_near *near;
+	uint64_t near_dev;         /* what it is about; 0: nothing */
 	struct shim_stream stream;
 	struct hint hint[MOST];
 };
@@ -298,6 +300,23 @@ static void touched(struct run *r, const struct shim_ahead_message *m)
 		atomic_store(&r->ahead->wants_seed, true);
 }
 
+/* Which inodes come together is a matter of the file system. */
+static void know_fs(struct run *r)
+{
+	struct shim_walk *walk = r->walk;
+	struct statfs fs = { 0 };
+
+	if (r->near_dev == walk->dev)
+		return;
+	shim_near_begin(r->near, 0);
+	r->near_dev = 0;
+	if (!walk->ndirs ||
+	    shim_sys(SYS_fstatfs, walk->dirs[walk->ndirs - 1].fd, &fs, 0))
+		return;
+	shim_near_begin(r->near, (long)fs.f_type);
+	r->near_dev = walk->dev;
+}
+
 /* Begin where the program says it is. */
 static void begin(struct run *r)
 {
@@ -309,9 +328,6 @@ static void begin(struct run *r)
 		atomic_store(&s->full, false);
 		return;
 	}
-	/* What is known is about another file system. */
-	if (s->dev != r->walk->dev)
-		memset(r->near, 0, sizeof(*r->near));
 	if (s->data)
 		shim_walk_want_data(r->walk);
 	else
@@ -320,6 +336,7 @@ static void begin(struct run *r)
 		shim_walk_operands(r->walk, s->operands, s->dev);
 	else
 		shim_walk_begin(r->walk, s->path, s->dev, s->ino);
+	know_fs(r);
 	r->walk->misses = 0;
 	atomic_store(&s->full, false);
 }
@@ -437,7 +454,7 @@ int shim_ahead_run(void *arg)
 
 	r.walk = &r.ahead->walk;
 	r.near = &r.ahead->near;
-	memset(r.near, 0, sizeof(*r.near));
+	shim_near_begin(r.near, 0);
 	/* A walk before it, or that of the process that forked this one. */
 	memset(r.walk, 0, offsetof(struct shim_walk, dirs));
 	shim_walk_reset(r.walk);

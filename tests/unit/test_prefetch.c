@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <ftw.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -333,6 +334,9 @@ static void near_each_other(enum shim_ring_form form)
 	uint64_t group;
 
 	(void)form;
+	shim_near_begin(&near, TMPFS_MAGIC);
+	CHECK(shim_near_each(&near));
+	shim_near_begin(&near, EXT4_SUPER_MAGIC);
 	for (group = 512; group >= 16; group /= 32) {
 		CHECK(!shim_near_each(&near));
 		CHECK_EQ(shim_near_state(&near, 0), SHIM_NEAR_HERE);
