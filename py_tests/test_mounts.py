@@ -45,14 +45,20 @@ def fuse(source: Path, where: Path, log: Path) -> Iterator[int]:
             daemon.wait()
 
 
+def fuse_places(harness: Harness) -> tuple[Path, Path, Path]:
+    """The arguments of fuse(), with nothing in them; the same paths every time."""
+    top = harness.fresh_dir("fuse")
+    source, where, log = top / "source", top / "where", top / "log"
+    source.mkdir()
+    where.mkdir()
+    return source, where, log
+
+
 def test_a_daemon_sees_the_flags_of_an_open(harness: Harness) -> None:
     """An open on the ring would have O_NONBLOCK beside the program's own."""
     seen = {}
     for side in (Side.NATIVE, Side.SHIM):
-        top = harness.fresh_dir("fuse")
-        source, where, log = top / "source", top / "where", top / "log"
-        source.mkdir()
-        where.mkdir()
+        source, where, log = fuse_places(harness)
         (source / "file").write_text("text\n")
         with fuse(source, where, log):
             outcome = harness.run(side, ["cat", *[str(where / "file")] * 20], cwd=where)

@@ -17,7 +17,7 @@ from subprocess import PIPE
 
 import pytest
 from shimtest import PYTHON, Harness, Side, Stats, need, wait_until
-from test_mounts import fuse
+from test_mounts import fuse, fuse_places
 from test_prefetch import DIRS, FILES, PAUSES, plant, walker
 
 pytestmark = pytest.mark.variants("auto")
@@ -179,7 +179,7 @@ def stuck(pid: int) -> int:
     count = 0
     for task in Path(f"/proc/{pid}/task").iterdir():
         waits = (task / "comm").read_text().startswith("iou-wrk") and (task / "wchan").read_text()
-        count += bool(waits and "fuse" in waits or waits and "request_wait" in waits)
+        count += bool(waits and ("fuse" in waits or "request_wait" in waits))
     return count
 
 
@@ -212,10 +212,7 @@ def leave(harness: Harness, side: Side, top: Path, daemon_pid: int) -> tuple[int
 def test_exit_does_not_wait_for_hints(harness: Harness) -> None:
     seen = {}
     for side in (Side.NATIVE, Side.SHIM):
-        top = harness.fresh_dir("fuse")
-        source, where, log = top / "source", top / "where", top / "log"
-        where.mkdir()
-        source.mkdir()
+        source, where, log = fuse_places(harness)
         for number in range(300):
             (source / f"f{number:03}").write_text("text\n")
         with fuse(source, where, log) as daemon:

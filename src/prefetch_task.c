@@ -3,8 +3,8 @@
  * What the task does that runs ahead of the program.
  *
  * An inode that comes next is brought in by a STATX on the ring, many at a time,
- * which can do no harm to anything.  These wait in workers of the ring, so many at most as
- * hints are in flight.  A worker costs more than the look itself, so only one inode
+ * which can do no harm to anything.  These wait in workers of the ring, of which there
+ * are not many.  A worker costs more than the look itself, so only one inode
  * of each block of them is asked for in this way (prefetch_near.h).  Who only looks
  * is served by that.  Where data are wanted, the task opens the files as soon as their
  * inodes are there, in its own table of descriptors, and asks for what is in them
@@ -55,7 +55,6 @@ struct hint {
 	enum hint_state state;
 	struct shim_walk_entry *entry;
 	unsigned generation;
-	struct statx found;
 };
 
 /* On the stack of the task. */
@@ -75,6 +74,7 @@ struct run {
 	struct shim_near *near;
 	uint64_t near_dev;         /* what it is about; 0: nothing */
 	struct shim_stream stream;
+	struct statx unread;       /* of all STATX: only the inodes are wanted */
 	struct hint hint[MOST];
 };
 
@@ -115,7 +115,7 @@ static void ask_ring(struct run *r, struct io_uring_sqe *sqe, struct hint *h)
 	io_uring_prep_statx(sqe, r->walk->dirs[e->dir].fd,
 			    shim_walk_name(r->walk, e),
 			    AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
-			    STATX_BASIC_STATS, &h->found);
+			    STATX_BASIC_STATS, &r->unread);
 	sqe->user_data = (uint64_t)(h - r->hint);
 	shim_ring_push(&r->ring);
 	shim_near_asked(r->near, e->ino);
