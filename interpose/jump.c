@@ -15,6 +15,11 @@
 /* Where glibc keeps the stack pointer in a jmp_buf, mangled; x86-64. */
 #define JB_RSP 6
 
+/* Of <linux/signal.h>, which does not go together with libc's. */
+#ifndef SS_AUTODISARM
+#define SS_AUTODISARM (1U << 31)
+#endif
+
 static bool format_known;
 
 static uintptr_t stack_pointer(const struct __jmp_buf_tag *env)
@@ -50,6 +55,8 @@ static bool leaves(const struct shim_thread *t, uintptr_t sp)
 
 	if (!format_known)
 		return true;
+	if (shim_hidden_stack)
+		return false;
 	shim_sys(SYS_sigaltstack, 0, &ss, 0);
 	if (ss.ss_flags & SS_ONSTACK && within(&ss, sp))
 		return false;
@@ -95,4 +102,16 @@ SHIM_EXPORT void __longjmp_chk(jmp_buf env, int val)
 	before_jump(env);
 	shim_real.__longjmp_chk(env, val);
 	__builtin_unreachable();
+}
+
+/* With this flag the kernel does not tell in a handler what stack it runs on. */
+SHIM_EXPORT int sigaltstack(const stack_t *ss, stack_t *old)
+{
+	int ret;
+
+	shim_enter();
+	ret = shim_real.sigaltstack(ss, old);
+	if (!ret && ss && ss->ss_flags & (int)SS_AUTODISARM)
+		shim_hidden_stack = true;
+	return ret;
 }

@@ -170,6 +170,9 @@ static void follow(long nr, unsigned long a, unsigned long b)
 	case SYS_clone:
 		shim_before_clone(a);
 		break;
+	case SYS_sigaltstack:
+		shim_hidden_stack |= a != 0;
+		break;
 	case SYS_clone3:
 		shim_before_clone(*(uint64_t *)a);
 		break;

@@ -40,6 +40,7 @@ _Static_assert(offsetof(struct shim_thread, counts) +
 	       <= SHIM_PAGE, "the first page");
 
 __thread struct shim_thread *shim_self;
+__thread bool shim_hidden_stack;
 volatile int shim_native = SHIM_EARLY;
 
 static const struct shim_host *host;
@@ -250,6 +251,8 @@ bool shim_on_alternate_stack(void)
 {
 	stack_t ss = { 0 };
 
+	if (shim_hidden_stack)
+		return true;
 	shim_sys(SYS_sigaltstack, 0, &ss, 0);
 	return ss.ss_flags & SS_ONSTACK;
 }

@@ -115,6 +115,12 @@ static inline bool shim_process_forked(void)
 						   memory_order_relaxed);
 }
 
+/*
+ * Handlers of the calling thread may run on a stack of which the kernel does not
+ * tell (SS_AUTODISARM): no frame is compared with another one's address any more.
+ */
+extern __thread bool shim_hidden_stack;
+
 /* May a frame not be compared with another one's address?  A system call. */
 bool shim_on_alternate_stack(void);
 
