@@ -6,6 +6,7 @@
  */
 #include "number.h"
 
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 
 #include "fdtable.h"
@@ -146,6 +147,20 @@ void shim_count_number(long nr)
 	shim_count(shim_counting_thread(), c->call, route, 1);
 }
 
+/*
+ * Whether there is such a call programs find out with arguments that no kernel
+ * takes.  In a sandbox nothing is asked: it may share memory.
+ */
+static void before_clone3(const uint64_t *args, unsigned long size)
+{
+	if (size < CLONE_ARGS_SIZE_VER0)
+		return;
+	if (shim_rings_frozen())
+		shim_before_clone(CLONE_VM);
+	else if (shim_readable(args, sizeof(*args)))
+		shim_before_clone(*args);
+}
+
 /* What is known of descriptors may not be true after this. */
 static void follow(long nr, unsigned long a, unsigned long b)
 {
@@ -174,7 +189,7 @@ static void follow(long nr, unsigned long a, unsigned long b)
 		shim_hidden_stack |= a != 0;
 		break;
 	case SYS_clone3:
-		shim_before_clone(*(uint64_t *)a);
+		before_clone3((const uint64_t *)a, b);
 		break;
 	case SYS_exit_group:
 		shim_before_exit((int)a);

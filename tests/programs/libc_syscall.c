@@ -421,6 +421,8 @@ static void processes(void)
 		shown(pid, "a child by number");
 		CHECK(read(p[0], buf, 8) == 3);
 	}
+	say("  no arguments: %s", result(syscall(SYS_clone3, NULL, 0)));
+	say("  at no address: %s", result(syscall(SYS_clone3, 8, 64)));
 	own_stack(SIGCHLD, p);
 	own_stack(CLONE_VM | CLONE_VFORK | SIGCHLD, p);
 	close_channel(p);
