@@ -72,9 +72,14 @@ static int host_cancellable(int (*enter)(void *), void (*gone)(void *),
 
 /*
  * The destructor of a thread-specific value is the only hook on the end of a
- * thread that needs no memory.  Made in the constructor, the key is one of the
- * first 32, whose values are in the thread's own descriptor.
+ * thread that needs no memory: the values of the first 32 keys are in the thread's
+ * own descriptor.  There all copies of libc look for theirs (dlmopen(3) loads one
+ * more), and take for theirs what has the number of their key, and has been made
+ * as often.  So ours is the last of the 32, made many times over.
  */
+#define NEAR_KEYS 32
+#define TIMES_OVER 100
+
 static pthread_key_t key;
 static bool have_key;
 
@@ -84,9 +89,23 @@ static void thread_end(void *block)
 	shim_thread_end();
 }
 
+static bool make_key(void)
+{
+	return !pthread_key_create(&key, thread_end) && key < NEAR_KEYS;
+}
+
+/* Made in the constructor, before all others are. */
 void shim_host_init(void)
 {
-	have_key = !pthread_key_create(&key, thread_end);
+	pthread_key_t before[NEAR_KEYS];
+	unsigned n = 0, i;
+
+	while ((have_key = make_key()) && key != NEAR_KEYS - 1)
+		before[n++] = key;
+	for (i = 0; have_key && i < TIMES_OVER; i++)
+		have_key = !pthread_key_delete(key) && make_key();
+	while (n)
+		pthread_key_delete(before[--n]);
 }
 
 static void host_claimed(void *block)
