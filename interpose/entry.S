@@ -85,9 +85,34 @@ stacked_call:
 	.cfi_endproc
 	.size	stacked_call, . - stacked_call
 
+/* Stands in for a function of libc that has not been looked for yet. */
+	.macro	unfound name
+	.section .rodata.str1.1, "aMS", @progbits, 1
+.Lname_\name:
+	.asciz	"\name"
+	.text
+	.hidden	shim_unfound_\name
+	function shim_unfound_\name
+	leaq	.Lname_\name(%rip), %r11
+	jmp	unfound_call
+	end	shim_unfound_\name
+	.endm
+
+	.type	unfound_call, @function
+unfound_call:
+	.cfi_startproc
+	save
+	movq	%r11, %rdi
+	call	shim_find_early
+	restore
+	jmp	*%rax
+	.cfi_endproc
+	.size	unfound_call, . - unfound_call
+
 #define SHIM_CALL_SYMBOL(symbol, entry, call) front symbol; stacked symbol;
 #define SHIM_CHECKED_SYMBOL(symbol, entry, call) front symbol; stacked symbol;
 #define SHIM_THROUGH_SYMBOL(symbol, entry) front symbol;
+#define SHIM_OTHER_SYMBOL(symbol) unfound symbol;
 #include "each.def"
 
 	.globl	__vfork

@@ -14,9 +14,19 @@
 #include "patch.h"
 #include "traced.h"
 
-/* Until they are found, and when they are patched: the system calls. */
+/* entry.S */
+#define SHIM_OTHER_SYMBOL(symbol) void shim_unfound_##symbol(void);
+#include "each.def"
+
+/*
+ * Until they are found, and when they are patched: the system calls.  Looking for
+ * them calls other code already (strcmp(3) may be the program's, that of a
+ * sanitizer for example, which sets itself up then): what that calls of the others
+ * is found one by one.
+ */
 struct shim_real shim_real = {
 #define SHIM_ENTRY(function) .function = shim_raw_##function,
+#define SHIM_OTHER_SYMBOL(symbol) .symbol = (void *)shim_unfound_##symbol,
 #include "each.def"
 };
 
@@ -103,6 +113,14 @@ void shim_real_trace(void)
 #define SHIM_CHECKED_SYMBOL(symbol, entry, call) \
 	SHIM_CALL_SYMBOL(symbol, entry, call)
 #include "each.def"
+}
+
+/* From entry.S: called before it has been found. */
+void *shim_find_early(const char *name);
+
+void *shim_find_early(const char *name)
+{
+	return dlsym(RTLD_NEXT, name);
 }
 
 /* From entry.S: another library has this call; where is it? */

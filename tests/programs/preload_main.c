@@ -10,6 +10,7 @@
  * Preload: ctor_io
  * Preload: alter
  * Preload: alter ctor_io
+ * Preload: early
  */
 #include <dlfcn.h>
 #include "life.h"
