@@ -181,7 +181,10 @@ void shim_trace_begin(struct shim_traced *t, unsigned nr)
 
 	t->seq = 0;
 	t->outer = shim_trace_last;
-	shim_trace_last = (struct shim_trace_last){ 0 };
+	/* What the shortest way to a native call does not say again. */
+	shim_trace_last = (struct shim_trace_last){
+		.route = (uint16_t)shim_native,
+	};
 	if (!shim_trace_wants(nr))
 		return;
 	t->asked = taking.ask;
