@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* close(2), under all its names. */
-#include "fdtable.h"
-#include "init.h"
-#include "native.h"
+#include "plain.h"
 
-static int do_close(int fd, bool point)
+#include <sys/syscall.h>
+
+#include "fdtable.h"
+
+static __attribute__((noinline)) int do_close(int fd, bool point)
 {
 	struct shim_outcome o;
 	int ret;
@@ -25,9 +27,21 @@ static int do_close(int fd, bool point)
 	return ret;
 }
 
+/* shim_real.close, inline; see plain.h. */
+static inline int native(int fd)
+{
+	return shim_real.close == shim_raw_close ?
+		(int)shim_point3(SYS_close, fd, 0, 0) : shim_real.close(fd);
+}
+
 int shim_entry_close(int fd)
 {
-	return do_close(fd, true);
+	struct shim_thread *t = shim_plain_begin(SHIM_CALL_CLOSE);
+
+	if (!t)
+		return do_close(fd, true);
+	shim_fd_forget(fd);
+	return (int)shim_plain_end(t, SHIM_CALL_CLOSE, native(fd));
 }
 
 int shim_entry_close_nocancel(int fd)

@@ -22,6 +22,10 @@
 /* In ticks: a second or so. */
 #define LONG_AGO 3000000000ULL
 #define RECENT 8U
+/* Calls of a thread: how many are timed, and how many are not. */
+#define WATCH 64U
+#define REST_LEAST 8U
+#define REST_MOST 128U
 /* One large file: what is left of it, at least, and how often it is told of. */
 #define STREAM_LEAST (16L << 20)
 #define STREAM_TELL (1U << 20)
@@ -40,6 +44,9 @@ static long *_Atomic last_thread; /* where its blocks_read is */
 static _Atomic uint64_t recent[RECENT];
 static atomic_uint recents;
 static __thread long blocks_read;
+static __thread unsigned watched; /* calls that are timed yet */
+static __thread unsigned rested;  /* the last rest */
+__thread unsigned shim_hint_rest;
 static _Atomic uint64_t stream_ino;
 static _Atomic uint64_t streamed; /* bytes since it was last told */
 /* Not on the stack, which may be a small one of a handler: one at a time. */
@@ -69,6 +76,28 @@ static bool has_read(void)
 	return u.ru_inblock != was;
 }
 
+/*
+ * To read the clock twice takes 20 ns, and a stat(2) 1200.  So a thread that has not
+ * read from a disk rests, longer each time; one question to the kernel takes 300 ns.
+ */
+uint64_t shim_hint_watch(void)
+{
+	if (eager || shim_prefetch_running)
+		return __rdtsc();
+	if (!watched && has_read()) {
+		watched = WATCH;
+		rested = 0;
+	}
+	if (watched) {
+		watched--;
+		return __rdtsc();
+	}
+	rested = !rested ? REST_LEAST :
+		rested < REST_MOST ? 2 * rested : REST_MOST;
+	shim_hint_rest = rested - 1;
+	return 0;
+}
+
 /* One more slow call: enough of them? */
 static bool evidence(void)
 {
@@ -79,6 +108,7 @@ static bool evidence(void)
 		return failures < 1000;
 	if (failures > 10 || !has_read())
 		return false;
+	watched = WATCH;
 	/* Threads that share a walk do not wait for each other, nor take turns. */
 	if (atomic_exchange(&last_thread, &blocks_read) != &blocks_read ||
 	    now - atomic_exchange(&last, now) > LONG_AGO)

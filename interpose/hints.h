@@ -2,8 +2,9 @@
 /*
  * SHIM_MODE=auto: what the program's calls tell about what it will want next.
  *
- * Nothing is done about a call that was fast, but to look at the processor's clock
- * before and after it.  All functions are async-signal-safe, and keep errno.
+ * A call is timed, with the processor's clock, when its thread has read from a disk
+ * of late; nothing is done about one that was fast.  All functions are
+ * async-signal-safe, and keep errno.
  */
 #ifndef SHIM_HINTS_H
 #define SHIM_HINTS_H
@@ -27,10 +28,22 @@ extern uint64_t shim_hints_slow;
 /* @argv: that of the program. */
 void shim_hints_init(const struct shim_config *config, char *const *argv);
 
-/* Before a call of the program: when it begins. */
+/* Calls that this thread will make before it is looked at again. */
+extern __thread unsigned shim_hint_rest;
+
+/* The rest is over: the clock, or 0 and another rest begins. */
+uint64_t shim_hint_watch(void);
+
+/* Before a call of the program: when it begins, or 0 if it is not timed. */
 static inline uint64_t shim_hint_clock(void)
 {
-	return __builtin_expect(shim_hints_on, 0) ? __rdtsc() : 0;
+	if (__builtin_expect(!shim_hints_on, 1))
+		return 0;
+	if (shim_hint_rest) {
+		shim_hint_rest--;
+		return 0;
+	}
+	return shim_hint_watch();
 }
 
 /* After it: was it slow? */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* recv(2), send(2), their relatives, and accept(2), under all names. */
-#include "init.h"
+#include "plain.h"
+
+#include <sys/syscall.h>
 
 #include "fdtable.h"
-#include "native.h"
 #include "space.h"
 
 /* What the ring has done, or left. */
@@ -18,7 +19,8 @@ static ssize_t native_result(enum shim_call call, ssize_t ret)
 	return shim_moved(call, ret);
 }
 
-ssize_t shim_entry_recv(int fd, void *buf, size_t n, int flags)
+static __attribute__((noinline)) ssize_t any_recv(int fd, void *buf, size_t n,
+						  int flags)
 {
 	struct shim_outcome o;
 
@@ -29,6 +31,32 @@ ssize_t shim_entry_recv(int fd, void *buf, size_t n, int flags)
 	shim_native_begin(&o, SHIM_CALL_RECVFROM);
 	return native_result(SHIM_CALL_RECVFROM,
 			     shim_real.recv(fd, buf, n, flags));
+}
+
+/* shim_real.recv and send, inline; see plain.h. */
+
+static inline ssize_t native_recv(int fd, void *buf, size_t n, int flags)
+{
+	return shim_real.recv == shim_raw_recv ?
+		shim_point6(SYS_recvfrom, fd, buf, n, flags, 0, 0) :
+		shim_real.recv(fd, buf, n, flags);
+}
+
+static inline ssize_t native_send(int fd, const void *buf, size_t n, int flags)
+{
+	return shim_real.send == shim_raw_send ?
+		shim_point6(SYS_sendto, fd, buf, n, flags, 0, 0) :
+		shim_real.send(fd, buf, n, flags);
+}
+
+ssize_t shim_entry_recv(int fd, void *buf, size_t n, int flags)
+{
+	struct shim_thread *t = shim_plain_begin(SHIM_CALL_RECVFROM);
+
+	if (!t)
+		return any_recv(fd, buf, n, flags);
+	return shim_plain_moved(t, SHIM_CALL_RECVFROM,
+				native_recv(fd, buf, n, flags));
 }
 
 /* The checked names end the program, with libc's own message. */
@@ -80,7 +108,8 @@ ssize_t shim_entry_recvmsg(int fd, struct msghdr *msg, int flags)
 			     shim_real.recvmsg(fd, msg, flags));
 }
 
-ssize_t shim_entry_send(int fd, const void *buf, size_t n, int flags)
+static __attribute__((noinline)) ssize_t any_send(int fd, const void *buf,
+						  size_t n, int flags)
 {
 	struct iovec one = { (void *)(uintptr_t)buf, n };
 	struct shim_outcome o;
@@ -97,6 +126,16 @@ ssize_t shim_entry_send(int fd, const void *buf, size_t n, int flags)
 	shim_native_begin(&o, SHIM_CALL_SENDTO);
 	ret = shim_real.send(fd, (const char *)buf + o.done, n - o.done, flags);
 	return shim_together(o.done, SHIM_CALL_SENDTO, ret, saved);
+}
+
+ssize_t shim_entry_send(int fd, const void *buf, size_t n, int flags)
+{
+	struct shim_thread *t = shim_plain_begin(SHIM_CALL_SENDTO);
+
+	if (!t)
+		return any_send(fd, buf, n, flags);
+	return shim_plain_moved(t, SHIM_CALL_SENDTO,
+				native_send(fd, buf, n, flags));
 }
 
 ssize_t shim_entry_sendto(int fd, const void *buf, size_t n, int flags,

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* open(2), openat(2) and creat(2), under all their names. */
-#include "init.h"
+#include "plain.h"
 
 #include <stdarg.h>
+#include <sys/syscall.h>
 
 #include "fdtable.h"
 #include "fs.h"
 #include "hints.h"
-#include "native.h"
 
 /* The arguments, and whether the call is a cancellation point. */
 struct how {
@@ -29,7 +29,7 @@ static int native(const struct how *h)
 	return shim_real.openat(h->dirfd, h->path, h->flags, h->mode);
 }
 
-static int do_open(const struct how *h)
+static __attribute__((noinline)) int do_open(const struct how *h)
 {
 	struct shim_outcome o;
 	uint64_t began;
@@ -54,6 +54,34 @@ static int do_open(const struct how *h)
 	return ret;
 }
 
+/* shim_real.open and openat, inline; see plain.h. */
+static inline int native_open(const struct how *h)
+{
+	bool patched = h->call == SHIM_CALL_OPEN ?
+		shim_real.open == shim_raw_open :
+		shim_real.openat == shim_raw_openat;
+
+	return h->point && patched ?
+		(int)shim_point4(SYS_openat, h->dirfd, h->path, h->flags,
+				 h->mode) : native(h);
+}
+
+/* See plain.h. */
+static inline __attribute__((always_inline)) int any_open(const struct how *h)
+{
+	struct shim_thread *t = shim_plain_begin(h->call);
+	uint64_t began;
+	int ret;
+
+	if (!t)
+		return do_open(h);
+	began = shim_hint_clock();
+	ret = native_open(h);
+	if (shim_hint_due(began))
+		shim_hint_opened(ret, h->path, h->flags, shim_hint_slow(began));
+	return (int)shim_plain_end(t, h->call, ret);
+}
+
 /* The mode is there only when a file may be created; see open(2). */
 #define NEEDS_MODE(flags) ((flags) & O_CREAT || \
 			   ((flags) & O_TMPFILE) == O_TMPFILE)
@@ -63,69 +91,60 @@ static mode_t mode_of(int flags, va_list ap)
 	return NEEDS_MODE(flags) ? va_arg(ap, mode_t) : 0;
 }
 
-static int by_path(bool point, const char *path, int flags, mode_t mode)
-{
-	struct how h = {
-		.call = SHIM_CALL_OPEN, .point = point, .dirfd = AT_FDCWD,
-		.path = path, .flags = flags, .mode = mode,
-	};
-
-	return do_open(&h);
-}
-
-static int by_dirfd(bool point, int dirfd, const char *path, int flags,
-		    mode_t mode)
-{
-	struct how h = {
-		.call = SHIM_CALL_OPENAT, .point = point, .dirfd = dirfd,
-		.path = path, .flags = flags, .mode = mode,
-	};
-
-	return do_open(&h);
-}
-
 int shim_entry_open(const char *path, int flags, ...)
 {
-	mode_t mode;
+	struct how h = {
+		.call = SHIM_CALL_OPEN, .point = true, .dirfd = AT_FDCWD,
+		.path = path, .flags = flags,
+	};
 	va_list ap;
 
 	va_start(ap, flags);
-	mode = mode_of(flags, ap);
+	h.mode = mode_of(flags, ap);
 	va_end(ap);
-	return by_path(true, path, flags, mode);
+	return any_open(&h);
 }
 
 int shim_entry_open_nocancel(const char *path, int flags, ...)
 {
-	mode_t mode;
+	struct how h = {
+		.call = SHIM_CALL_OPEN, .dirfd = AT_FDCWD, .path = path,
+		.flags = flags,
+	};
 	va_list ap;
 
 	va_start(ap, flags);
-	mode = mode_of(flags, ap);
+	h.mode = mode_of(flags, ap);
 	va_end(ap);
-	return by_path(false, path, flags, mode);
+	return do_open(&h);
 }
 
 int shim_entry_openat(int dirfd, const char *path, int flags, ...)
 {
-	mode_t mode;
+	struct how h = {
+		.call = SHIM_CALL_OPENAT, .point = true, .dirfd = dirfd,
+		.path = path, .flags = flags,
+	};
 	va_list ap;
 
 	va_start(ap, flags);
-	mode = mode_of(flags, ap);
+	h.mode = mode_of(flags, ap);
 	va_end(ap);
-	return by_dirfd(true, dirfd, path, flags, mode);
+	return any_open(&h);
 }
 
 int shim_entry_openat_nocancel(int dirfd, const char *path, int flags, ...)
 {
-	mode_t mode;
+	struct how h = {
+		.call = SHIM_CALL_OPENAT, .dirfd = dirfd, .path = path,
+		.flags = flags,
+	};
 	va_list ap;
 
 	va_start(ap, flags);
-	mode = mode_of(flags, ap);
+	h.mode = mode_of(flags, ap);
 	va_end(ap);
-	return by_dirfd(false, dirfd, path, flags, mode);
+	return do_open(&h);
 }
 
 /* The checked names: libc's own end the program when the mode is missing. */
@@ -135,7 +154,7 @@ int shim_entry___open_2(const char *path, int flags)
 	shim_enter();
 	if (NEEDS_MODE(flags))
 		return shim_real.__open_2(path, flags);
-	return by_path(true, path, flags, 0);
+	return shim_entry_open(path, flags);
 }
 
 int shim_entry___open64_2(const char *path, int flags)
@@ -143,7 +162,7 @@ int shim_entry___open64_2(const char *path, int flags)
 	shim_enter();
 	if (NEEDS_MODE(flags))
 		return shim_real.__open64_2(path, flags);
-	return by_path(true, path, flags, 0);
+	return shim_entry_open(path, flags);
 }
 
 int shim_entry___openat64_2(int dirfd, const char *path, int flags)
@@ -151,7 +170,7 @@ int shim_entry___openat64_2(int dirfd, const char *path, int flags)
 	shim_enter();
 	if (NEEDS_MODE(flags))
 		return shim_real.__openat64_2(dirfd, path, flags);
-	return by_dirfd(true, dirfd, path, flags, 0);
+	return shim_entry_openat(dirfd, path, flags);
 }
 
 int shim_entry___openat_2(int dirfd, const char *path, int flags)
@@ -159,7 +178,7 @@ int shim_entry___openat_2(int dirfd, const char *path, int flags)
 	shim_enter();
 	if (NEEDS_MODE(flags))
 		return shim_real.__openat_2(dirfd, path, flags);
-	return by_dirfd(true, dirfd, path, flags, 0);
+	return shim_entry_openat(dirfd, path, flags);
 }
 
 /* creat(2) always truncates or creates: never one for the ring. */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* read(2) and write(2), with positions and with vectors, under all names. */
-#include "init.h"
+#include "plain.h"
+
+#include <sys/syscall.h>
 
 #include "hints.h"
-#include "native.h"
 #include "space.h"
-#include "sys.h"
 
 /* The native call for what @done has left of the buffer. */
 static ssize_t native_plain(const struct shim_io *io, size_t done, bool point)
@@ -143,10 +143,34 @@ static ssize_t entry(const struct shim_io *io, bool point)
 	return do_io(io, point);
 }
 
-/*
- * The two most common ones: when they are native for the whole process, with as
- * little as possible on the way.
- */
+/* The common ones, and shim_real's functions of them inline; see plain.h. */
+
+static inline ssize_t native_read(int fd, void *buf, size_t n)
+{
+	return shim_real.read == shim_raw_read ?
+		shim_point3(SYS_read, fd, buf, n) : shim_real.read(fd, buf, n);
+}
+
+static inline ssize_t native_write(int fd, const void *buf, size_t n)
+{
+	return shim_real.write == shim_raw_write ?
+		shim_point3(SYS_write, fd, buf, n) :
+		shim_real.write(fd, buf, n);
+}
+
+static inline ssize_t native_pread(int fd, void *buf, size_t n, off_t off)
+{
+	return shim_real.pread64 == shim_raw_pread64 ?
+		shim_point4(SYS_pread64, fd, buf, n, off) :
+		shim_real.pread64(fd, buf, n, off);
+}
+
+static inline ssize_t native_writev(int fd, const struct iovec *iov, int count)
+{
+	return shim_real.writev == shim_raw_writev ?
+		shim_point3(SYS_writev, fd, iov, count) :
+		shim_real.writev(fd, iov, count);
+}
 
 static __attribute__((noinline)) ssize_t any_read(int fd, void *buf, size_t n)
 {
@@ -168,67 +192,18 @@ static __attribute__((noinline)) ssize_t any_write(int fd, const void *buf,
 	return entry(&io, true);
 }
 
-/* Where a native call can be counted without a look at anything else. */
-static inline struct shim_thread *counting_at_once(void)
+ssize_t shim_entry_read(int fd, void *buf, size_t n)
 {
-	return shim_counters_file ? NULL : shim_self;
-}
-
-/*
- * shim_real.read and write, without another indirect call where that would lead
- * to native.c: right after a system call it costs more than all the counting
- * (5 of 9 ns, docs/performance.md).
- */
-
-static inline ssize_t native_read(int fd, void *buf, size_t n)
-{
-	long ret;
-
-	if (shim_real.read != shim_raw_read || !__libc_single_threaded)
-		return shim_real.read(fd, buf, n);
-	ret = shim_sys(SYS_read, fd, buf, n);
-	return ret < 0 ? shim_failed((int)-ret) : ret;
-}
-
-static inline ssize_t native_write(int fd, const void *buf, size_t n)
-{
-	long ret;
-
-	if (shim_real.write != shim_raw_write || !__libc_single_threaded)
-		return shim_real.write(fd, buf, n);
-	ret = shim_sys(SYS_write, fd, buf, n);
-	return ret < 0 ? shim_failed((int)-ret) : ret;
-}
-
-static ssize_t plain_read(int fd, void *buf, size_t n)
-{
-	struct shim_thread *t = counting_at_once();
+	struct shim_thread *t = shim_plain_begin(SHIM_CALL_READ);
 	uint64_t began;
 	ssize_t ret;
 
-	if (__builtin_expect(!t, 0))
+	if (!t)
 		return any_read(fd, buf, n);
-	t->counts[SHIM_CALL_READ][shim_native]++;
 	began = shim_hint_clock();
 	ret = native_read(fd, buf, n);
 	shim_hint_after_read(began, fd, ret);
-	return plain_result(t, SHIM_CALL_READ, ret);
-}
-
-static ssize_t plain_write(int fd, const void *buf, size_t n)
-{
-	struct shim_thread *t = counting_at_once();
-
-	if (__builtin_expect(!t, 0))
-		return any_write(fd, buf, n);
-	t->counts[SHIM_CALL_WRITE][shim_native]++;
-	return plain_result(t, SHIM_CALL_WRITE, native_write(fd, buf, n));
-}
-
-ssize_t shim_entry_read(int fd, void *buf, size_t n)
-{
-	return shim_native == SHIM_RING ? any_read(fd, buf, n) :
-		plain_read(fd, buf, n);
+	return shim_plain_moved(t, SHIM_CALL_READ, ret);
 }
 
 ssize_t shim_entry_read_nocancel(int fd, void *buf, size_t n)
@@ -252,8 +227,11 @@ ssize_t shim_entry___read_chk(int fd, void *buf, size_t n, size_t size)
 
 ssize_t shim_entry_write(int fd, const void *buf, size_t n)
 {
-	return shim_native == SHIM_RING ? any_write(fd, buf, n) :
-		plain_write(fd, buf, n);
+	struct shim_thread *t = shim_plain_begin(SHIM_CALL_WRITE);
+
+	if (!t)
+		return any_write(fd, buf, n);
+	return shim_plain_moved(t, SHIM_CALL_WRITE, native_write(fd, buf, n));
 }
 
 ssize_t shim_entry_write_nocancel(int fd, const void *buf, size_t n)
@@ -267,7 +245,8 @@ ssize_t shim_entry_write_nocancel(int fd, const void *buf, size_t n)
 	return entry(&io, false);
 }
 
-static ssize_t do_pread(int fd, void *buf, size_t n, off_t off, bool point)
+static __attribute__((noinline)) ssize_t do_pread(int fd, void *buf, size_t n,
+						  off_t off, bool point)
 {
 	struct shim_io io = {
 		.call = SHIM_CALL_PREAD64, .fd = fd, .buf = buf, .len = n,
@@ -279,7 +258,16 @@ static ssize_t do_pread(int fd, void *buf, size_t n, off_t off, bool point)
 
 ssize_t shim_entry_pread64(int fd, void *buf, size_t n, off_t off)
 {
-	return do_pread(fd, buf, n, off, true);
+	struct shim_thread *t = shim_plain_begin(SHIM_CALL_PREAD64);
+	uint64_t began;
+	ssize_t ret;
+
+	if (!t)
+		return do_pread(fd, buf, n, off, true);
+	began = shim_hint_clock();
+	ret = native_pread(fd, buf, n, off);
+	shim_hint_after_read(began, fd, ret);
+	return shim_plain_moved(t, SHIM_CALL_PREAD64, ret);
 }
 
 ssize_t shim_entry_pread64_nocancel(int fd, void *buf, size_t n, off_t off)
@@ -293,7 +281,7 @@ ssize_t shim_entry___pread64_chk(int fd, void *buf, size_t n, off_t off,
 	shim_enter();
 	if (n > size)
 		return shim_real.__pread64_chk(fd, buf, n, off, size);
-	return do_pread(fd, buf, n, off, true);
+	return shim_entry_pread64(fd, buf, n, off);
 }
 
 ssize_t shim_entry_pwrite64(int fd, const void *buf, size_t n, off_t off)
@@ -307,8 +295,9 @@ ssize_t shim_entry_pwrite64(int fd, const void *buf, size_t n, off_t off)
 	return entry(&io, true);
 }
 
-static ssize_t vector(enum shim_call call, bool write, int fd,
-		      const struct iovec *iov, int count)
+static __attribute__((noinline)) ssize_t
+vector(enum shim_call call, bool write, int fd, const struct iovec *iov,
+       int count)
 {
 	struct shim_io io = {
 		.call = call, .fd = fd, .write = write,
@@ -342,6 +331,11 @@ ssize_t shim_entry_readv(int fd, const struct iovec *iov, int count)
 
 ssize_t shim_entry_writev(int fd, const struct iovec *iov, int count)
 {
+	struct shim_thread *t = shim_plain_begin(SHIM_CALL_WRITEV);
+
+	if (t)
+		return shim_plain_moved(t, SHIM_CALL_WRITEV,
+					native_writev(fd, iov, count));
 	return vector(SHIM_CALL_WRITEV, true, fd, iov, count);
 }
 
