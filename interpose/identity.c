@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * What a process may do and where: who it is, its namespaces, root and current
- * directory.  All native; here only what runs ahead of the program is ended
+ * directory, its limits.  All native; here only what runs ahead of the program is ended
  * before, because it has the old ones, and is a thread in the way of unshare(2) and
  * setns(2).
  */
@@ -59,6 +59,35 @@ SHIM_EXPORT int setns(int fd, int type)
 	shim_enter();
 	shim_before_namespace();
 	return shim_real.setns(fd, type);
+}
+
+/* What has memory and a thread of its own takes them from these. */
+WITH_IDENTITY(mlockall, (int flags), (flags))
+WITH_IDENTITY(setrlimit, (enum __rlimit_resource resource, const struct rlimit *limit),
+	      (resource, limit))
+WITH_IDENTITY(setrlimit64, (enum __rlimit_resource resource, const struct rlimit64 *limit),
+	      (resource, limit))
+
+static void before_limits(const void *limit)
+{
+	if (limit)
+		shim_before_identity();
+}
+
+SHIM_EXPORT int prlimit(pid_t pid, enum __rlimit_resource resource,
+			const struct rlimit *limit, struct rlimit *old)
+{
+	shim_enter();
+	before_limits(limit);
+	return shim_real.prlimit(pid, resource, limit, old);
+}
+
+SHIM_EXPORT int prlimit64(pid_t pid, enum __rlimit_resource resource,
+			  const struct rlimit64 *limit, struct rlimit64 *old)
+{
+	shim_enter();
+	before_limits(limit);
+	return shim_real.prlimit64(pid, resource, limit, old);
 }
 
 /* Operands are relative to the directory that was current when it started. */

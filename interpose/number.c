@@ -213,6 +213,9 @@ static void follow(long nr, unsigned long a, unsigned long b)
 	case SYS_chdir:
 	case SYS_fchdir:
 	case SYS_landlock_restrict_self:
+	case SYS_mlockall:
+	case SYS_setrlimit:
+	case SYS_prlimit64:
 		shim_before_identity();
 		break;
 	}

@@ -9,11 +9,11 @@
 
 #include <linux/futex.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 
 #include "counters.h"
+#include "prefetch_memory.h"
 #include "prefetch_task.h"
 #include "sys.h"
 
@@ -22,7 +22,7 @@
 
 /*
  * Threads count towards RLIMIT_NPROC, the task's time towards RLIMIT_CPU, its
- * memory towards RLIMIT_AS: with narrow ones it is not started.
+ * memory towards RLIMIT_AS and RLIMIT_DATA: with narrow ones it is not started.
  */
 #define FEW_PROCESSES 1024U
 #define FEW_FILES 64U
@@ -51,24 +51,18 @@ static bool limit_is_below(int resource, rlim_t enough)
 static bool limits_are_narrow(void)
 {
 	return limit_is_below(RLIMIT_AS, RLIM_INFINITY) ||
+	       limit_is_below(RLIMIT_DATA, RLIM_INFINITY) ||
 	       limit_is_below(RLIMIT_CPU, RLIM_INFINITY) ||
 	       limit_is_below(RLIMIT_NPROC, FEW_PROCESSES) ||
 	       limit_is_below(RLIMIT_NOFILE, FEW_FILES);
 }
 
-/* Kept for the next walk; its pages are given back at the end of each. */
+/* Kept for the next walk: the program's threads read it at any time. */
 static int map_ahead(void)
 {
-	long ret;
-
-	if (ahead)
-		return 0;
-	ret = shim_sys6(SYS_mmap, 0, sizeof(*ahead), PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (ret < 0 && ret > -4096)
-		return (int)ret;
-	ahead = (struct shim_ahead *)ret;
-	return 0;
+	if (!ahead)
+		ahead = shim_memory_map(sizeof(*ahead));
+	return ahead ? 0 : -ENOMEM;
 }
 
 static int start(void)
@@ -248,7 +242,5 @@ void shim_prefetch_fork_child(void)
 	if (ahead) {
 		atomic_store(&ahead->task.tid, 0);
 		atomic_store(&ahead->seed.full, false);
-		shim_sys_drop((void *)(((uintptr_t)&ahead->walk + 4095) &
-				       ~4095UL), sizeof(ahead->walk) - 4096);
 	}
 }

@@ -57,6 +57,12 @@ struct hint {
 	unsigned generation;
 };
 
+/* What is too large for the stack of the task. */
+struct memory {
+	struct shim_walk walk;
+	struct shim_near near;
+};
+
 /* On the stack of the task. */
 struct run {
 	struct shim_ahead *ahead;
@@ -439,40 +445,43 @@ static int make_ring(struct run *r)
 				 IORING_REGISTER_USE_REGISTERED_RING, most, 2);
 }
 
-/* Give the memory back, but for the page that the stack may share. */
-static void give_back(struct shim_ahead *a)
+static void run_ahead(struct run *r)
 {
-	uintptr_t from = ((uintptr_t)&a->walk + 4095) & ~4095UL;
+	int ret;
 
-	shim_sys_drop((void *)from, (uintptr_t)(a + 1) - from);
+	shim_near_begin(r->near, 0);
+	shim_walk_reset(r->walk);
+	r->counted = r->walk->reached;
+	ret = make_ring(r);
+	if (ret)
+		atomic_store(&r->ahead->failures, SHIM_AHEAD_NEVER);
+	while (!ret && !atomic_load(&r->ahead->stop) && r->quiet_ms < OVER_MS &&
+	       !memory_is_short(r)) {
+		ret = step(r);
+		if (in_vain(r)) {
+			atomic_fetch_add(&r->ahead->failures, 1);
+			break;
+		}
+	}
+	atomic_store(&r->ahead->seed.full, false);
+	shim_hints_settle();
+	shim_ring_close(&r->ring);
 }
 
 int shim_ahead_run(void *arg)
 {
+	struct memory *own = shim_memory_map(sizeof(*own));
 	struct run r = { .ahead = arg, .own = -1 };
-	int ret;
 
-	r.walk = &r.ahead->walk;
-	r.near = &r.ahead->near;
-	shim_near_begin(r.near, 0);
-	/* A walk before it, or that of the process that forked this one. */
-	memset(r.walk, 0, offsetof(struct shim_walk, dirs));
-	shim_walk_reset(r.walk);
-	r.counted = r.walk->reached;
-	ret = make_ring(&r);
-	if (ret)
+	if (!own) {
 		atomic_store(&r.ahead->failures, SHIM_AHEAD_NEVER);
-	while (!ret && !atomic_load(&r.ahead->stop) && r.quiet_ms < OVER_MS &&
-	       !memory_is_short(&r)) {
-		ret = step(&r);
-		if (in_vain(&r)) {
-			atomic_fetch_add(&r.ahead->failures, 1);
-			break;
-		}
+		atomic_store(&r.ahead->seed.full, false);
+		return -ENOMEM;
 	}
-	atomic_store(&r.ahead->seed.full, false);
-	shim_hints_settle();
-	shim_ring_close(&r.ring);
-	give_back(r.ahead);
-	return ret;
+	shim_memory_keep(own, sizeof(*own));
+	r.walk = &own->walk;
+	r.near = &own->near;
+	run_ahead(&r);
+	shim_memory_unmap(own, sizeof(*own));
+	return 0;
 }

@@ -6,12 +6,10 @@
 #include <stdatomic.h>
 
 #include "prefetch.h"
-#include "prefetch_near.h"
-#include "prefetch_walk.h"
 #include "task.h"
 
 #define SHIM_AHEAD_MESSAGES 1024U
-#define SHIM_AHEAD_NEVER 1000U /* failures: there is no ring to be had */
+#define SHIM_AHEAD_NEVER 1000U /* failures: no ring, or no memory */
 
 struct shim_ahead_message {
 	uint64_t ino;
@@ -40,8 +38,6 @@ struct shim_ahead {
 	atomic_uint head, tail;   /* of the messages: taken, told */
 	struct shim_ahead_message messages[SHIM_AHEAD_MESSAGES];
 	struct shim_ahead_seed seed;
-	struct shim_walk walk;    /* the task's own, from here on */
-	struct shim_near near;
 };
 
 /* What the task does; the argument is a struct shim_ahead. */

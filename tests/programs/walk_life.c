@@ -9,67 +9,7 @@
  */
 #include <grp.h>
 #include <sys/epoll.h>
-#include "life.h"
-
-#define DIRS 4
-#define FILES 40
-
-static void make_tree(void)
-{
-	char name[64];
-	int fd;
-
-	NEED(mkdir("walk", 0755) == 0);
-	for (int d = 0; d < DIRS; d++) {
-		snprintf(name, sizeof(name), "walk/d%d", d);
-		NEED(mkdir(name, 0755) == 0);
-		for (int f = 0; f < FILES; f++) {
-			snprintf(name, sizeof(name), "walk/d%d/f%02d", d, f);
-			fd = open(name, O_WRONLY | O_CREAT, 0644);
-			NEED(fd >= 0 && write(fd, name, 10) == 10);
-			close(fd);
-		}
-	}
-}
-
-static int read_one(const char *dir, const char *name)
-{
-	char path[512], buf[64];
-	int fd, n;
-
-	snprintf(path, sizeof(path), "walk/%s/%s", dir, name);
-	fd = open(path, O_RDONLY);
-	NEED(fd >= 0);
-	n = (int)read(fd, buf, sizeof(buf));
-	close(fd);
-	/* Slow enough to be overtaken. */
-	usleep(200);
-	return n;
-}
-
-/* Read the first @most files, as the directory gives them. */
-static int walk(int most)
-{
-	char sub[32];
-	int files = 0;
-	struct dirent *de;
-	DIR *dir, *top = opendir("walk");
-
-	NEED(top);
-	for (int d = 0; d < DIRS && files < most; d++) {
-		snprintf(sub, sizeof(sub), "walk/d%d", d);
-		dir = opendir(sub);
-		NEED(dir);
-		while (files < most && (de = readdir(dir))) {
-			if (de->d_name[0] != '.' && read_one(sub + 5,
-							     de->d_name) == 10)
-				files++;
-		}
-		closedir(dir);
-	}
-	closedir(top);
-	return files;
-}
+#include "walk.h"
 
 /* In a child that walks first, then does @act. */
 static void in_child(const char *what, void (*act)(void))
