@@ -15,33 +15,43 @@
 #define MANY 512U /* looks, after which the older ones count half */
 
 /*
- * ext4 reads 32 blocks of 16 (inode_readahead_blks); XFS, btrfs and others have some
- * 16 to 64 in what they read.  One look in so many may be slow, or the guess is wrong.
+ * ext4 reads 32 blocks (inode_readahead_blks) of inodes, of which nobody tells how large
+ * they are: 256 bytes, mostly.  Of 128 there are more, and one is asked for twice as
+ * often as it need be, which is little; of larger ones there are less, which shows.
  */
-static const struct {
-	unsigned inodes, slow;
-} guesses[] = { { 512, 64 }, { 16, 8 }, { 1, 1 } };
+#define EXT4_BLOCKS 32U
+#define EXT4_INODE 256U
+#define LARGEST 65536U
 
-#define LAST (sizeof(guesses) / sizeof(guesses[0]) - 1)
+/*
+ * XFS, btrfs and others have some 16 to 64 in what they read; but btrfs has beside the
+ * inode of a directory what is in it.
+ */
+#define FEWEST 16U
+#define STEP 4U
+/* So many looks at what comes together may be slow: it need not begin where we think. */
+#define PER_GROUP 8U
+#define OFTEN 8U
 
 /* Where nothing is known of the kind, or a server is asked, each is a wait of its own. */
-void shim_near_begin(struct shim_near *near, long type)
+void shim_near_begin(struct shim_near *near, long type, unsigned long block)
 {
-	*near = (struct shim_near){ .guess = LAST };
-	if (type == EXT4_SUPER_MAGIC)
-		near->guess = 0;
+	*near = (struct shim_near){ .inodes = 1 };
+	if (type == EXT4_SUPER_MAGIC && block >= 1024 && block <= LARGEST)
+		near->inodes = EXT4_BLOCKS * (unsigned)block / EXT4_INODE;
 	if (type == XFS_SUPER_MAGIC || type == BTRFS_SUPER_MAGIC)
-		near->guess = 1;
+		near->inodes = FEWEST;
+	near->dirs_apart = type == BTRFS_SUPER_MAGIC;
 }
 
 bool shim_near_each(const struct shim_near *near)
 {
-	return near->guess == LAST;
+	return near->inodes == 1;
 }
 
 static uint64_t number_of(const struct shim_near *near, uint64_t ino)
 {
-	return ino / guesses[near->guess].inodes + 1;
+	return ino / near->inodes + 1;
 }
 
 static uint64_t *slot_of(struct shim_near *near, uint64_t ino)
@@ -69,18 +79,39 @@ void shim_near_asked(struct shim_near *near, uint64_t ino)
 	*slot_of(near, ino) = number_of(near, ino) << 1;
 }
 
-void shim_near_came(struct shim_near *near, uint64_t ino)
+void shim_near_came(struct shim_near *near, uint64_t ino, uint32_t now)
 {
 	uint64_t *known = slot_of(near, ino);
 
-	if (*known >> 1 == number_of(near, ino))
-		*known |= 1;
+	if (*known >> 1 != number_of(near, ino) || *known & 1)
+		return;
+	*known |= 1;
+	near->came[known - near->group] = now;
+}
+
+bool shim_near_was_here(struct shim_near *near, uint64_t ino, uint32_t then)
+{
+	return shim_near_state(near, ino) == SHIM_NEAR_HERE &&
+	       (int32_t)(then - near->came[slot_of(near, ino) - near->group]) >= 0;
 }
 
 /* Fewer come together.  What is in the table has numbers of another kind. */
 static void guess_again(struct shim_near *near)
 {
-	*near = (struct shim_near){ .guess = near->guess + 1 };
+	unsigned n = near->inodes / STEP;
+
+	if (n < FEWEST)
+		n = near->inodes > FEWEST ? FEWEST : 1;
+	*near = (struct shim_near){
+		.inodes = n, .dirs_apart = near->dirs_apart,
+	};
+}
+
+static bool too_often(const struct shim_near *near)
+{
+	unsigned one_in = near->inodes / PER_GROUP;
+
+	return near->slow * (one_in < OFTEN ? OFTEN : one_in) > near->looked;
 }
 
 void shim_near_looked(struct shim_near *near, bool slow)
@@ -89,8 +120,7 @@ void shim_near_looked(struct shim_near *near, bool slow)
 		return;
 	near->looked++;
 	near->slow += slow;
-	if (near->looked >= SOME &&
-	    near->slow * guesses[near->guess].slow > near->looked) {
+	if (near->looked >= SOME && too_often(near)) {
 		guess_again(near);
 	} else if (near->looked >= MANY) {
 		near->looked /= 2;

@@ -24,12 +24,14 @@ enum shim_near_state {
 
 struct shim_near {
 	uint64_t group[SHIM_NEAR_SLOTS]; /* number, and whether it has come */
-	unsigned guess;                  /* see prefetch_near.c */
+	uint32_t came[SHIM_NEAR_SLOTS];  /* and when */
+	unsigned inodes;                 /* that are taken to come together */
+	bool dirs_apart;                 /* but for directories */
 	unsigned looked, slow;           /* at what should have been there */
 };
 
-/* On a file system of this type, as statfs(2) has it; 0: not known. */
-void shim_near_begin(struct shim_near *near, long type);
+/* On a file system of this type and block size, as statfs(2) has them; 0: not known. */
+void shim_near_begin(struct shim_near *near, long type, unsigned long block);
 
 /* Does each have to be asked for? */
 bool shim_near_each(const struct shim_near *near);
@@ -37,9 +39,12 @@ bool shim_near_each(const struct shim_near *near);
 /* @ino 0: not known. */
 enum shim_near_state shim_near_state(struct shim_near *near, uint64_t ino);
 
-/* It has been asked for; it has come. */
+/* It has been asked for; it has come, at @now, on any clock that goes on. */
 void shim_near_asked(struct shim_near *near, uint64_t ino);
-void shim_near_came(struct shim_near *near, uint64_t ino);
+void shim_near_came(struct shim_near *near, uint64_t ino, uint32_t now);
+
+/* Should it have been there at @then?  Who waits for the same as we do proves nothing. */
+bool shim_near_was_here(struct shim_near *near, uint64_t ino, uint32_t then);
 
 /* One that should have been there was looked at. */
 void shim_near_looked(struct shim_near *near, bool slow);

@@ -144,7 +144,8 @@ static bool ask(struct run *r)
 	if (!e)
 		return false;
 	r->given++;
-	near = shim_near_state(r->near, e->ino);
+	near = e->type == DT_DIR && r->near->dirs_apart ? SHIM_NEAR_NEW :
+		shim_near_state(r->near, e->ino);
 	if (near != SHIM_NEAR_NEW && !r->walk->data) {
 		shim_walk_skip(r->walk, e);
 		return true;
@@ -244,7 +245,8 @@ static void answers(struct run *r)
 		h->state = CAME;
 		r->flying--;
 		if (h->generation == r->walk->generation)
-			shim_near_came(r->near, h->entry->ino);
+			shim_near_came(r->near, h->entry->ino,
+				       atomic_load(&r->ahead->tail));
 	}
 }
 
@@ -279,8 +281,10 @@ static bool stream(struct run *r)
 	return true;
 }
 
-static void touched(struct run *r, const struct shim_ahead_message *m)
+static void touched(struct run *r, unsigned at)
 {
+	const struct shim_ahead_message *m =
+		&r->ahead->messages[at % SHIM_AHEAD_MESSAGES];
 	bool opened = m->how != SHIM_TOUCH_LOOKED &&
 		      m->how != SHIM_TOUCH_WAITED;
 	enum shim_walk_touched was;
@@ -299,7 +303,8 @@ static void touched(struct run *r, const struct shim_ahead_message *m)
 		was = shim_walk_touch(r->walk, m->ino, opened);
 	if (was == SHIM_WALK_USED)
 		shim_count_hint(SHIM_HINT_USED, 1);
-	if (was == SHIM_WALK_SKIPPED)
+	if (was == SHIM_WALK_SKIPPED &&
+	    shim_near_was_here(r->near, m->ino, at))
 		shim_near_looked(r->near, m->how == SHIM_TOUCH_WAITED);
 	r->used += was == SHIM_WALK_USED || was == SHIM_WALK_SKIPPED;
 	if (r->walk->misses % LOST == ASK)
@@ -314,12 +319,13 @@ static void know_fs(struct run *r)
 
 	if (r->near_dev == walk->dev)
 		return;
-	shim_near_begin(r->near, 0);
+	shim_near_begin(r->near, 0, 0);
 	r->near_dev = 0;
 	if (!walk->ndirs ||
 	    shim_sys(SYS_fstatfs, walk->dirs[walk->ndirs - 1].fd, &fs, 0))
 		return;
-	shim_near_begin(r->near, (long)fs.f_type);
+	shim_near_begin(r->near, (long)fs.f_type,
+			(unsigned long)fs.f_bsize);
 	r->near_dev = walk->dev;
 }
 
@@ -359,7 +365,7 @@ static bool hear(struct run *r)
 		any = true;
 	}
 	for (; head != tail; head++) {
-		touched(r, &a->messages[head % SHIM_AHEAD_MESSAGES]);
+		touched(r, head);
 		atomic_store(&a->head, head + 1);
 	}
 	return any;
@@ -449,7 +455,7 @@ static void run_ahead(struct run *r)
 {
 	int ret;
 
-	shim_near_begin(r->near, 0);
+	shim_near_begin(r->near, 0, 0);
 	shim_walk_reset(r->walk);
 	r->counted = r->walk->reached;
 	ret = make_ring(r);

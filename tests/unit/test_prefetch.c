@@ -319,37 +319,60 @@ static void skipped(enum shim_ring_form form)
 	uproot();
 }
 
-/* Looks at what should have been there, of which one in @n is slow. */
-static void look_around(struct shim_near *near, unsigned n)
+/*
+ * Looks at what should have been there, of which one in @n is slow, until something is
+ * made of it.
+ */
+static bool look_around(struct shim_near *near, unsigned n)
 {
-	unsigned i;
+	unsigned i, was = near->inodes;
 
-	for (i = 0; i < 1000; i++)
+	for (i = 0; i < 1000 && near->inodes == was; i++)
 		shim_near_looked(near, i % n == n - 1);
+	return near->inodes == was;
+}
+
+/* These, and no more, are taken to come together. */
+static void come_together(struct shim_near *near, uint64_t group)
+{
+	CHECK(!shim_near_each(near));
+	CHECK_EQ(shim_near_state(near, 0), SHIM_NEAR_HERE);
+	CHECK_EQ(shim_near_state(near, 2 * group), SHIM_NEAR_NEW);
+	shim_near_asked(near, 2 * group);
+	CHECK_EQ(shim_near_state(near, 3 * group - 1), SHIM_NEAR_ASKED);
+	CHECK_EQ(shim_near_state(near, 3 * group), SHIM_NEAR_NEW);
+	CHECK(!shim_near_was_here(near, 2 * group, 7));
+	shim_near_came(near, 3 * group - 2, 7);
+	shim_near_came(near, 3 * group - 1, 9);
+	CHECK_EQ(shim_near_state(near, 2 * group), SHIM_NEAR_HERE);
+	CHECK(!shim_near_was_here(near, 2 * group, 6));
+	CHECK(shim_near_was_here(near, 2 * group, 7));
 }
 
 static void near_each_other(enum shim_ring_form form)
 {
 	static struct shim_near near;
-	uint64_t group;
+	uint64_t group, block;
 
 	(void)form;
-	shim_near_begin(&near, TMPFS_MAGIC);
+	shim_near_begin(&near, TMPFS_MAGIC, 4096);
 	CHECK(shim_near_each(&near));
-	shim_near_begin(&near, EXT4_SUPER_MAGIC);
-	for (group = 512; group >= 16; group /= 32) {
-		CHECK(!shim_near_each(&near));
-		CHECK_EQ(shim_near_state(&near, 0), SHIM_NEAR_HERE);
-		CHECK_EQ(shim_near_state(&near, 2 * group), SHIM_NEAR_NEW);
-		shim_near_asked(&near, 2 * group);
-		CHECK_EQ(shim_near_state(&near, 3 * group - 1),
-			 SHIM_NEAR_ASKED);
-		CHECK_EQ(shim_near_state(&near, 3 * group), SHIM_NEAR_NEW);
-		shim_near_came(&near, 3 * group - 2);
+	shim_near_begin(&near, BTRFS_SUPER_MAGIC, 4096);
+	come_together(&near, 16);
+	CHECK(near.dirs_apart && look_around(&near, 9));
+	CHECK(!look_around(&near, 4) && near.dirs_apart);
+	shim_near_begin(&near, EXT4_SUPER_MAGIC, 0);
+	CHECK(!near.dirs_apart && shim_near_each(&near));
+	for (block = 65536; block >= 1024; block /= 2) {
+		shim_near_begin(&near, EXT4_SUPER_MAGIC, block);
+		come_together(&near, block / 8);
+	}
+	shim_near_begin(&near, EXT4_SUPER_MAGIC, 4096);
+	for (group = 512; group >= 16; group = group == 32 ? 16 : group / 4) {
+		come_together(&near, group);
+		CHECK(look_around(&near, 200));
 		CHECK_EQ(shim_near_state(&near, 2 * group), SHIM_NEAR_HERE);
-		look_around(&near, 200);
-		CHECK_EQ(shim_near_state(&near, 2 * group), SHIM_NEAR_HERE);
-		look_around(&near, (unsigned)group / 16);
+		CHECK(!look_around(&near, group > 64 ? (unsigned)group / 16 : 4));
 	}
 	CHECK(shim_near_each(&near));
 	CHECK_EQ(shim_near_state(&near, 33), SHIM_NEAR_NEW);
