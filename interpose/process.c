@@ -110,6 +110,19 @@ SHIM_EXPORT int wordexp(const char *words, wordexp_t *result, int flags)
 	return shim_real.wordexp(words, result, flags);
 }
 
+/*
+ * Another libc may make threads and processes of its own, which ours does not
+ * know of: file positions are private no more.  The call is the last thing here,
+ * a jump: the loader searches as the object says to which it would return.
+ */
+SHIM_EXPORT void *dlmopen(Lmid_t space, const char *file, int mode)
+{
+	shim_enter();
+	if (space != LM_ID_BASE)
+		shim_single_threaded = NULL;
+	return shim_real.dlmopen(space, file, mode);
+}
+
 /* The report of a process that leaves without destructors. */
 
 static bool shares_memory(void)

@@ -183,3 +183,32 @@ def test_under_asan(name: str, harness: Harness) -> None:
     env = {"ASAN_OPTIONS": "detect_stack_use_after_return=1:detect_leaks=0"}
     env.update(prefetch(source, harness))
     harness.compare([str(program)], env=env, timeout=60, expect="exit 0")
+
+
+def test_loader_searches_for_the_caller(harness: Harness) -> None:
+    """dlmopen(3) finds what the RUNPATH of its caller names, which is the program."""
+    top = harness.fresh_dir("runpath")
+    (top / "below").mkdir()
+    sources = {
+        "plugin": "int answer(void) { return 42; }\n",
+        "main": """
+            #define _GNU_SOURCE
+            #include <dlfcn.h>
+            #include <stdio.h>
+            int main(void)
+            {
+                void *lib = dlmopen(LM_ID_NEWLM, "libplugin.so", RTLD_NOW);
+                int (*answer)(void) = lib ? (int (*)(void))dlsym(lib, "answer") : NULL;
+                printf("%d\\n", answer ? answer() : -1);
+                return answer ? dlclose(lib) : 1;
+            }
+        """,
+    }
+    outputs = {
+        "plugin": ["-fPIC", "-shared", "-o", "below/libplugin.so"],
+        "main": ["-Wl,-rpath,$ORIGIN/below", "-o", "main", "-ldl"],
+    }
+    for name, text in sources.items():
+        command = ["gcc", "-x", "c", "-", *outputs[name]]
+        subprocess.run(command, input=text.encode(), cwd=top, check=True, timeout=60)
+    harness.compare([str(top / "main")], expect="exit 0")

@@ -105,7 +105,10 @@ void shim_call_close(struct shim_outcome *o, int fd);
  */
 extern bool shim_wait_on_ring;
 
-/* "Is this process single-threaded?"  Points at libc's own answer. */
+/*
+ * "Is this process single-threaded?"  Points at libc's own answer; NULL when that
+ * does not count any more.
+ */
 extern const char *shim_single_threaded;
 
 #endif
