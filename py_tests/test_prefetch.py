@@ -58,6 +58,11 @@ def by_path(path, key):
                 return True
         elif entry.is_file(follow_symlinks=False) and read(entry.path):
             return True
+def both(path):
+    for entry in os.scandir(path):
+        st = os.stat(entry.path, follow_symlinks=False)
+        if (both if entry.is_dir(follow_symlinks=False) else read)(entry.path):
+            return True
 def look(path):
     for entry in os.scandir(path):
         st = os.stat(entry.path, follow_symlinks=False)
@@ -69,7 +74,7 @@ def flat(path):
         for name in files:
             if read(os.path.join(base, name)):
                 return True
-{"dirfd": by_fd, "listed": lambda p: by_path(p, None), "walk": flat, "stat": look,
+{"dirfd": by_fd, "listed": lambda p: by_path(p, None), "walk": flat, "stat": look, "both": both,
  "name": lambda p: by_path(p, lambda e: e.name),
  "inode": lambda p: by_path(p, lambda e: e.inode())}[how](top)
 """
@@ -136,7 +141,7 @@ def walker(how: str, most: int = 10**6) -> list[str]:
     return [PYTHON, "-S", "-c", WALKER, how, "tree", str(most)]
 
 
-@pytest.mark.parametrize("how", ["dirfd", "listed", "name", "inode", "walk", "stat"])
+@pytest.mark.parametrize("how", ["dirfd", "listed", "name", "inode", "walk", "both", "stat"])
 def test_walks(how: str, walk: Callable[..., dict[str, int]]) -> None:
     # Who only looks is served by one inode of some hundred.
     hints = walk(walker(how), used=1 if how == "stat" else DIRS * FILES // 2)

@@ -86,6 +86,17 @@ static void wake(void)
 	shim_sys(SYS_futex, &ahead->stop, FUTEX_WAKE_PRIVATE, 1);
 }
 
+void shim_ahead_sleep(struct shim_ahead *a, int ms)
+{
+	struct timespec t = { 0, ms * 1000000L };
+
+	atomic_store(&a->sleeps, true);
+	if (atomic_load(&a->head) == atomic_load(&a->tail) &&
+	    !atomic_load(&a->seed.full))
+		shim_sys4(SYS_futex, &a->stop, FUTEX_WAIT_PRIVATE, 0, &t);
+	atomic_store(&a->sleeps, false);
+}
+
 static const char *path_of(const struct shim_prefetch_seed *seed)
 {
 	return seed->file ? seed->file : seed->directory;

@@ -6,6 +6,9 @@
 #include "prefetch_near.h"
 
 #include <linux/magic.h>
+#include <sys/statfs.h>
+
+#include "sys.h"
 
 #ifndef XFS_SUPER_MAGIC
 #define XFS_SUPER_MAGIC 0x58465342
@@ -42,6 +45,17 @@ void shim_near_begin(struct shim_near *near, long type, unsigned long block)
 	if (type == XFS_SUPER_MAGIC || type == BTRFS_SUPER_MAGIC)
 		near->inodes = FEWEST;
 	near->dirs_apart = type == BTRFS_SUPER_MAGIC;
+}
+
+void shim_near_begin_at(struct shim_near *near, int fd)
+{
+	struct statfs fs = { 0 };
+
+	if (fd >= 0 && !shim_sys(SYS_fstatfs, fd, &fs, 0))
+		shim_near_begin(near, (long)fs.f_type,
+				(unsigned long)fs.f_bsize);
+	else
+		shim_near_begin(near, 0, 0);
 }
 
 bool shim_near_each(const struct shim_near *near)

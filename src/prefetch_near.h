@@ -33,6 +33,9 @@ struct shim_near {
 /* On a file system of this type and block size, as statfs(2) has them; 0: not known. */
 void shim_near_begin(struct shim_near *near, long type, unsigned long block);
 
+/* On that of the file behind @fd. */
+void shim_near_begin_at(struct shim_near *near, int fd);
+
 /* Does each have to be asked for? */
 bool shim_near_each(const struct shim_near *near);
 

@@ -13,10 +13,8 @@
 #include "prefetch_task.h"
 
 #include <dirent.h>
-#include <linux/futex.h>
 #include <linux/time_types.h>
 #include <string.h>
-#include <sys/statfs.h>
 #include <x86intrin.h>
 
 #include "counters.h"
@@ -54,7 +52,8 @@ enum hint_state {
 struct hint {
 	enum hint_state state;
 	struct shim_walk_entry *entry;
-	unsigned generation;
+	unsigned generation; /* of the walk: to another the entry means nothing */
+	uint64_t ino;
 };
 
 /* What is too large for the stack of the task. */
@@ -71,7 +70,8 @@ struct run {
 	int own;                   /* see shim_load_own() */
 	unsigned flying;
 	unsigned first, next;      /* of hint[]: in the order of the walk */
-	uint64_t given, used;      /* entries of this run */
+	uint64_t given;            /* entries of this run */
+	uint64_t judged, used;     /* given before these are judged by how many are used */
 	uint64_t look_at;          /* entries; see memory_is_short() */
 	uint64_t bytes_ahead;      /* asked for, and not come to */
 	uint32_t counted;          /* sequence number up to which they are not */
@@ -154,6 +154,7 @@ static bool ask(struct run *r)
 	h->state = NEXT;
 	h->entry = e;
 	h->generation = r->walk->generation;
+	h->ino = e->ino;
 	if (near == SHIM_NEAR_NEW)
 		ask_ring(r, sqe, h);
 	shim_count_hint(SHIM_HINT_HINTS, 1);
@@ -216,7 +217,7 @@ static bool is_ready(const struct run *r, const struct hint *h)
 	return h->state == CAME ||
 	       (h->state == NEXT &&
 		(h->generation != r->walk->generation ||
-		 shim_near_state(r->near, h->entry->ino) != SHIM_NEAR_ASKED));
+		 shim_near_state(r->near, h->ino) != SHIM_NEAR_ASKED));
 }
 
 /* Go on with those whose inode is there, some at a time.  False: none is left. */
@@ -244,9 +245,7 @@ static void answers(struct run *r)
 		h = &r->hint[cqe.user_data % MOST];
 		h->state = CAME;
 		r->flying--;
-		if (h->generation == r->walk->generation)
-			shim_near_came(r->near, h->entry->ino,
-				       atomic_load(&r->ahead->tail));
+		shim_near_came(r->near, h->ino, atomic_load(&r->ahead->tail));
 	}
 }
 
@@ -281,6 +280,21 @@ static bool stream(struct run *r)
 	return true;
 }
 
+/*
+ * It reads, where it was taken to look only, which the walk has gone far ahead for: it
+ * begins anew, and no guess was wrong.
+ */
+static void want_data(struct run *r)
+{
+	if (r->walk->data)
+		return;
+	if (r->given > r->judged)
+		shim_walk_reset(r->walk);
+	shim_walk_want_data(r->walk);
+	r->judged = r->given;
+	r->used = 0;
+}
+
 static void touched(struct run *r, unsigned at)
 {
 	const struct shim_ahead_message *m =
@@ -295,8 +309,10 @@ static void touched(struct run *r, unsigned at)
 	}
 	if (m->how == SHIM_TOUCH_DIR)
 		shim_walk_opened_dir(r->walk, m->ino);
-	if (m->how == SHIM_TOUCH_READ)
-		shim_walk_want_data(r->walk);
+	if (m->how == SHIM_TOUCH_READ && !r->walk->data) {
+		want_data(r);
+		atomic_store(&r->ahead->wants_seed, !r->walk->ndirs);
+	}
 	if (m->how == SHIM_TOUCH_OPERAND)
 		was = shim_walk_touch_operand(r->walk, (char **)m->ino);
 	else
@@ -315,18 +331,12 @@ static void touched(struct run *r, unsigned at)
 static void know_fs(struct run *r)
 {
 	struct shim_walk *walk = r->walk;
-	struct statfs fs = { 0 };
 
 	if (r->near_dev == walk->dev)
 		return;
-	shim_near_begin(r->near, 0, 0);
-	r->near_dev = 0;
-	if (!walk->ndirs ||
-	    shim_sys(SYS_fstatfs, walk->dirs[walk->ndirs - 1].fd, &fs, 0))
-		return;
-	shim_near_begin(r->near, (long)fs.f_type,
-			(unsigned long)fs.f_bsize);
-	r->near_dev = walk->dev;
+	shim_near_begin_at(r->near, walk->ndirs ?
+			   walk->dirs[walk->ndirs - 1].fd : -1);
+	r->near_dev = walk->ndirs ? walk->dev : 0;
 }
 
 /* Begin where the program says it is. */
@@ -340,10 +350,9 @@ static void begin(struct run *r)
 		atomic_store(&s->full, false);
 		return;
 	}
+	/* Who reads looks as well; the walk finds out who does not read any more. */
 	if (s->data)
-		shim_walk_want_data(r->walk);
-	else
-		r->walk->data = false;
+		want_data(r);
 	if (s->operands)
 		shim_walk_operands(r->walk, s->operands, s->dev);
 	else
@@ -374,9 +383,10 @@ static bool hear(struct run *r)
 /* Are most guesses wrong?  Of looks most have cost nothing. */
 static bool in_vain(const struct run *r)
 {
-	uint64_t settled = r->given - shim_walk_ahead(r->walk);
+	uint64_t settled = r->given - r->judged, ahead = shim_walk_ahead(r->walk);
 	uint64_t enough = JUDGED * (r->walk->data ? 1 : 4 * LOOKS);
 
+	settled = settled > ahead ? settled - ahead : 0;
 	return r->walk->misses >= LOST ||
 	       (settled > enough && r->used < settled / 4);
 }
@@ -405,18 +415,6 @@ static int enter(struct run *r, unsigned some)
 	return ret == -ETIME || ret == -EINTR || ret == -EBUSY ? 0 : ret;
 }
 
-/* Until there are messages, or @ms have passed. */
-static void sleep_on(struct shim_ahead *a, int ms)
-{
-	struct timespec t = { 0, ms * 1000000L };
-
-	atomic_store(&a->sleeps, true);
-	if (atomic_load(&a->head) == atomic_load(&a->tail) &&
-	    !atomic_load(&a->seed.full))
-		shim_sys4(SYS_futex, &a->stop, FUTEX_WAIT_PRIVATE, 0, &t);
-	atomic_store(&a->sleeps, false);
-}
-
 static int step(struct run *r)
 {
 	bool any = hear(r), more;
@@ -431,7 +429,7 @@ static int step(struct run *r)
 		ret = enter(r, more ? 0 : (r->flying + 3) / 4);
 		answers(r);
 	} else if (r->first == r->next && !any && !more) {
-		sleep_on(r->ahead, 10);
+		shim_ahead_sleep(r->ahead, 10);
 		r->quiet_ms += 10;
 	}
 	return ret < 0 ? -EIO : 0;

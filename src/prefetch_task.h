@@ -40,6 +40,9 @@ struct shim_ahead {
 	struct shim_ahead_seed seed;
 };
 
+/* The task sleeps until it is told something, or @ms have passed. */
+void shim_ahead_sleep(struct shim_ahead *a, int ms);
+
 /* What the task does; the argument is a struct shim_ahead. */
 int shim_ahead_run(void *arg);
 
