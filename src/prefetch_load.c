@@ -10,6 +10,7 @@
 #include "prefetch_load.h"
 
 #include <linux/openat2.h>
+#include <unistd.h>
 
 #include "sys.h"
 
@@ -62,12 +63,27 @@ static long will_need(int fd, uint64_t at, uint64_t len)
 	return ret ? ret : (long)len;
 }
 
+/*
+ * Holes are no work for a disk, and who knows of them goes over them: of a file that has
+ * some only the first data from @at on, before @end.  Returns where they end; 0: none.
+ */
+static uint64_t find_data(int fd, uint64_t *at, uint64_t end)
+{
+	long from = shim_sys(SYS_lseek, fd, *at, SEEK_DATA), to;
+
+	if (from < 0 || (uint64_t)from >= end)
+		return 0;
+	to = shim_sys(SYS_lseek, fd, from, SEEK_HOLE);
+	*at = (uint64_t)from;
+	return to > from && (uint64_t)to < end ? (uint64_t)to : end;
+}
+
 static long load_path(int own, int path, uint64_t dev, uint64_t ino,
 		      uint64_t at, uint64_t most)
 {
 	struct stat st = { 0 };
-	uint64_t size, len;
-	long ret;
+	uint64_t size, end;
+	long ret = 0;
 	int fd;
 
 	ret = shim_sys_fstat(path, &st);
@@ -79,11 +95,14 @@ static long load_path(int own, int path, uint64_t dev, uint64_t ino,
 	size = (uint64_t)st.st_size;
 	if (size <= at || !most)
 		return 0;
-	len = size - at < most ? size - at : most;
+	end = size - at < most ? size : at + most;
 	fd = open_again(own, path);
 	if (fd < 0)
 		return fd;
-	ret = will_need(fd, at, len);
+	if ((uint64_t)st.st_blocks * 512 < size)
+		end = find_data(fd, &at, end);
+	if (end)
+		ret = will_need(fd, at, end - at);
 	shim_sys_close(fd);
 	return ret;
 }

@@ -397,6 +397,41 @@ static void descriptors(enum shim_ring_form form)
 
 #define MIB (1UL << 20)
 
+static void allocate(const char *path, off_t len)
+{
+	int fd = open(path, O_WRONLY);
+
+	CHECK(!posix_fallocate(fd, 0, len));
+	CHECK(!close(fd));
+}
+
+/* Of a file with holes only data are asked for, where they are. */
+static void holes(enum shim_ring_form form)
+{
+	static const char data[1 << 16] = "data";
+	int fd, own = shim_load_own();
+	uint64_t ino;
+	char *path;
+
+	(void)form;
+	plant();
+	path = path_of(0, 0);
+	CHECK(!truncate(path, 64 * MIB));
+	ino = ino_of(path);
+	CHECK_EQ(shim_load(own, shim_load_find(AT_FDCWD, path), dev, ino, MIB), 0);
+	fd = open(path, O_WRONLY);
+	CHECK_EQ(pwrite(fd, data, sizeof(data), 8 * MIB), sizeof(data));
+	CHECK(!close(fd));
+	CHECK_EQ(shim_load_part(own, shim_load_find(AT_FDCWD, path), dev, ino,
+				0, 16 * MIB), 1 << 16);
+	CHECK_EQ(shim_load_part(own, shim_load_find(AT_FDCWD, path), dev, ino,
+				8 * MIB, 4096), 4096);
+	CHECK_EQ(shim_load_part(own, shim_load_find(AT_FDCWD, path), dev, ino,
+				9 * MIB, 16 * MIB), 0);
+	close(own);
+	uproot();
+}
+
 /* No more than twice what was read, nor than the limit; the end at a doubt. */
 static void one_large_file(enum shim_ring_form form)
 {
@@ -408,7 +443,7 @@ static void one_large_file(enum shim_ring_form form)
 	(void)form;
 	plant();
 	path = path_of(0, 0);
-	CHECK(!truncate(path, 64 * MIB));
+	allocate(path, 64 * MIB);
 	ino = ino_of(path);
 	shim_stream_begin(&s, path, dev, ino, 10 * MIB);
 	CHECK_EQ(shim_stream_more(&s, own, 24 * MIB), 4 * MIB);
@@ -500,6 +535,7 @@ int main(void)
 		ONCE(skipped),
 		ONCE(near_each_other),
 		ONCE(descriptors),
+		ONCE(holes),
 		ONCE(one_large_file),
 		ONCE(memory),
 		TASK
