@@ -25,12 +25,16 @@ SHIM_EXPORT pid_t _Fork(void)
 }
 
 /*
- * Before a clone.  A child that shares memory but has no thread-local storage
- * of its own shares our block: either its parent sleeps meanwhile, as after
- * vfork, or this thread does without a ring from now on.
+ * Before a clone.  With a table of descriptors in common no file position is
+ * private, not of what is opened later either, and libc does not know.  A child
+ * that shares memory but has no thread-local storage of its own shares our block:
+ * either its parent sleeps meanwhile, as after vfork, or this thread does without
+ * a ring from now on.
  */
 void shim_before_clone(unsigned long flags)
 {
+	if (flags & (CLONE_FILES | CLONE_VM) && !(flags & CLONE_VFORK))
+		shim_single_threaded = NULL;
 	shim_fds_forget_all();
 	if (!(flags & CLONE_VM) || flags & CLONE_SETTLS)
 		return;
