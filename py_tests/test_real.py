@@ -760,7 +760,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def test_nginx(harness: Harness, data: Path) -> None:
-    """A master with two workers: serve, reload, lose a worker, go gracefully."""
+    """A master with two workers: serve, reload, rotate, lose a worker, go gracefully."""
     need("nginx", "curl")
     names = sorted(path.name for path in REAL.glob("i*.h"))[:60]
 
@@ -794,6 +794,15 @@ def test_nginx(harness: Harness, data: Path) -> None:
             wait_until(lambda: answer() == b"second\n", "the new configuration is not served")
             wait_until(lambda: not old & set(children_of(master.pid)), "old workers remain")
             told += [fetch(*names), fetch("answer")]
+
+            log, rotated = where / "access.log", where / "access.log.1"
+            log.rename(rotated)
+            fetch("if.h")  # goes where the old one has gone
+            before = rotated.read_text().count("\n")
+            master.send_signal(signal.SIGUSR1)
+            wait_until(lambda: log.exists() and fetch("if.h") and log.stat().st_size, "no new log")
+            told.append(f"rotated {before > 60} {rotated.read_text().count('/if.h') > 2}")
+            log.write_bytes(rotated.read_bytes() + log.read_bytes())
 
             victim = children_of(master.pid)[0]
             os.kill(victim, signal.SIGKILL)
