@@ -22,6 +22,7 @@
 #include "init.h"
 
 #include <fcntl.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -229,6 +230,23 @@ static bool patch(void)
 	       !shim_real_patch(around.traced);
 }
 
+/* A program begins: the recording has its words. */
+static void note_start(char *const *argv)
+{
+	struct shim_trace_parts parts = { .n = 0 };
+	uint64_t n;
+
+	if (!shim_tracing || !argv)
+		return;
+	for (n = 0; argv[n]; n++) {
+		if (n < SHIM_TRACE_PARTS)
+			shim_trace_add(&parts, SHIM_TRACE_WORD_OF_ARGV, 0,
+				       argv[n], strlen(argv[n]))->index =
+				(uint16_t)n;
+	}
+	shim_trace_note(SHIM_TRACE_START, n, &parts);
+}
+
 void shim_init(char *const *env)
 {
 	static atomic_int resolved, once;
@@ -255,6 +273,9 @@ void shim_init(char *const *env)
 	shim_ready = 1;
 	patched = patch();
 	shim_counters_file_image(patched);
+	note_start(arguments);
+	if (config.follow == SHIM_FOLLOW_OFF)
+		shim_unfollow((char **)env);
 	errno = saved;
 }
 
@@ -265,18 +286,36 @@ enum shim_route shim_enter_native(void)
 	return (enum shim_route)shim_native;
 }
 
-/* A program begins: the recording has its words. */
-static void note_start(int argc, char **argv)
+/*
+ * An executable with functions of its own to run before all others (elf(5),
+ * DT_PREINIT_ARRAY): the run-time of a sanitizer.  It has replaced string functions,
+ * dl_iterate_phdr(3), setjmp(3) and more with its own, which crash before that.
+ */
+static bool sets_itself_up(char **env)
 {
-	struct shim_trace_parts parts = { .n = 0 };
-	int i;
+	const ElfW(Phdr) *ph = NULL, *end;
+	const ElfW(auxv_t) *aux;
+	const ElfW(Dyn) *d = NULL;
+	uintptr_t base = 0;
+	size_t n = 0;
 
-	if (!shim_tracing)
-		return;
-	for (i = 0; i < argc && i < SHIM_TRACE_PARTS; i++)
-		shim_trace_add(&parts, SHIM_TRACE_WORD_OF_ARGV, 0, argv[i],
-			       strlen(argv[i]))->index = (uint16_t)i;
-	shim_trace_note(SHIM_TRACE_START, (uint64_t)argc, &parts);
+	while (*env)
+		env++;
+	for (aux = (void *)(env + 1); aux->a_type != AT_NULL; aux++) {
+		if (aux->a_type == AT_PHDR)
+			ph = (void *)aux->a_un.a_val;
+		else if (aux->a_type == AT_PHNUM)
+			n = aux->a_un.a_val;
+	}
+	for (end = ph + n; ph < end; ph++) {
+		if (ph->p_type == PT_PHDR)
+			base = (uintptr_t)ph - ph->p_vaddr;
+		else if (ph->p_type == PT_DYNAMIC)
+			d = (void *)(base + ph->p_vaddr);
+	}
+	while (d && d->d_tag != DT_NULL && d->d_tag != DT_PREINIT_ARRAY)
+		d++;
+	return d && d->d_tag == DT_PREINIT_ARRAY;
 }
 
 /*
@@ -287,11 +326,10 @@ static void note_start(int argc, char **argv)
 __attribute__((constructor)) static void constructor(int argc, char **argv,
 						     char **env)
 {
+	(void)argc;
 	arguments = argv;
-	shim_init(env);
-	note_start(argc, argv);
-	if (config.follow == SHIM_FOLLOW_OFF)
-		shim_unfollow(env);
+	if (!sets_itself_up(env))
+		shim_init(env);
 }
 
 /*
@@ -354,6 +392,7 @@ void shim_end_hints(void)
 
 __attribute__((destructor)) static void destructor(void)
 {
+	shim_enter();
 	shim_leave();
 	shim_end_hints();
 	/* Streams are written out after this; _exit(2) comes last. */

@@ -168,21 +168,38 @@ def test_stacked(source: Path, libs: str, first: bool, harness: Harness) -> None
     assert native.text() == shim.text(), unified(native.text(), shim.text(), program)
 
 
+def sanitized(name: str, harness: Harness, *options: str) -> list[str]:
+    """A program of tests/programs, built with the sanitizer of @options."""
+    program = harness.temp_name(name)
+    source = TOP / "tests" / "programs" / f"{name}.c"
+    subprocess.run(
+        [*options, "-g", "-O1", "-std=gnu11", "-D_GNU_SOURCE", "-pthread", "-o", str(program), str(source)],
+        check=True,
+        timeout=60,
+    )
+    return [str(program)]
+
+
 @pytest.mark.parametrize("name", ["jump_read", "jump_write", "cancel_blocked", "nested_io"])
 def test_under_asan(name: str, harness: Harness) -> None:
     """With the stack of abandoned calls watched: clang's run-time is part of the
     program, so its interceptors come first and ours behind them."""
-    program = harness.temp_name(name)
-    source = TOP / "tests" / "programs" / f"{name}.c"
-    subprocess.run(
-        ["clang", "-fsanitize=address", "-g", "-O1", "-std=gnu11", "-D_GNU_SOURCE", "-pthread"]
-        + ["-o", str(program), str(source)],
-        check=True,
-        timeout=60,
-    )
+    argv = sanitized(name, harness, "clang", "-fsanitize=address")
     env = {"ASAN_OPTIONS": "detect_stack_use_after_return=1:detect_leaks=0"}
-    env.update(prefetch(source, harness))
-    harness.compare([str(program)], env=env, timeout=60, expect="exit 0")
+    env.update(prefetch(TOP / "tests" / "programs" / f"{name}.c", harness))
+    harness.compare(argv, env=env, timeout=60, expect="exit 0")
+
+
+@pytest.mark.parametrize("compiler", ["clang", "gcc"])
+def test_under_tsan(compiler: str, harness: Harness) -> None:
+    """Its functions crash when they are called before its run-time has been set up."""
+    static = ["-static-libtsan"] if compiler == "gcc" else []
+    argv = sanitized("nonblock", harness, compiler, "-fsanitize=thread", *static)
+    for extra in ({}, {"SHIM_FOLLOW": "0"}, {"SHIM_PATCH": "off"}, {"SHIM_TRACE": harness.temp_name("trace")}):
+        harness.compare(argv, env=extra, timeout=60, expect="exit 0")
+    stats, outcome = harness.stats(argv, timeout=60)
+    assert outcome.ok and stats.calls("read"), stats.text()
+    assert stats.ring("read") or harness.variant in ("off", "auto", "denied"), stats.text()
 
 
 def test_loader_searches_for_the_caller(harness: Harness) -> None:
