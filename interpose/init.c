@@ -328,6 +328,7 @@ __attribute__((constructor)) static void constructor(int argc, char **argv,
 {
 	(void)argc;
 	arguments = argv;
+	shim_threads_first_stack((uintptr_t)env);
 	if (!sets_itself_up(env))
 		shim_init(env);
 }

@@ -55,12 +55,12 @@ static bool leaves(const struct shim_thread *t, uintptr_t sp)
 
 	if (!format_known)
 		return true;
-	if (shim_hidden_stack)
+	if (sp <= t->driver.frame || shim_hidden_stack)
 		return false;
 	shim_sys(SYS_sigaltstack, 0, &ss, 0);
 	if (ss.ss_flags & SS_ONSTACK && within(&ss, sp))
 		return false;
-	return sp > t->driver.frame;
+	return shim_thread_has_left(t->driver.frame, sp);
 }
 
 static void before_jump(const struct __jmp_buf_tag *env)

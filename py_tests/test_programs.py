@@ -35,7 +35,7 @@ SOURCES = sorted(
 # What docs/semantics.md says of SHIM_WAIT=ring, shown by the programs that are
 # about just that: the file that outlives its process, the descriptor that can be
 # seen, the handler that leaves by swapcontext.
-NOT_WAITING_ON_THE_RING = {"kill_blocked_strict", "outside_view", "nested_io", "jump_context"}
+NOT_WAITING_ON_THE_RING = {"kill_blocked_strict", "outside_view", "nested_io", "jump_context", "fibers"}
 
 
 def prefetch(source: Path, harness: Harness) -> dict[str, str]:

@@ -37,7 +37,7 @@ int shim_driver_init(struct shim_driver *d, void *memory,
 	d->ticket = (uint64_t)shim_sys_gettid() << 32;
 	ret = shim_ring_setup(&d->ring, memory, form);
 	if (!ret)
-		d->phase = SHIM_PHASE_IDLE;
+		shim_driver_release(d);
 	return ret;
 }
 
@@ -500,5 +500,5 @@ void shim_driver_recover(struct shim_driver *d)
 		d->left = true;
 	take_back(d, NULL);
 	d->ticket++;
-	d->phase = SHIM_PHASE_IDLE;
+	shim_driver_release(d);
 }

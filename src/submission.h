@@ -96,6 +96,34 @@ struct shim_driver {
 int shim_driver_init(struct shim_driver *d, void *memory,
 		     enum shim_ring_form form, const struct shim_host *host);
 
+/* Whose frame is not known: there is none above this one. */
+#define SHIM_NO_FRAME UINTPTR_MAX
+
+/*
+ * The calling thread begins to use the driver, which was IDLE a moment ago, for a
+ * call with its frame at @frame.  False: a signal handler has left this call here
+ * for another one, which has begun meanwhile and is to be come back to.
+ */
+static inline bool shim_driver_claim(struct shim_driver *d, uintptr_t frame)
+{
+	int was = SHIM_PHASE_IDLE;
+
+	/* Before, so that a jump at any instruction finds both; a handler's calls
+	 * leave theirs, therefore once more. */
+	d->frame = frame;
+	/* One instruction is enough, within a thread: no lock prefix. */
+	__asm__ volatile("cmpxchgl %2, %1" : "+a"(was), "+m"(d->phase)
+			 : "r"(SHIM_PHASE_BUSY) : "cc", "memory");
+	d->frame = was == SHIM_PHASE_IDLE ? frame : SHIM_NO_FRAME;
+	return was == SHIM_PHASE_IDLE;
+}
+
+/* And ends it. */
+static inline void shim_driver_release(struct shim_driver *d)
+{
+	d->phase = SHIM_PHASE_IDLE;
+}
+
 /*
  * Submit the event in @slot (from shim_slot_take).  Returns 0 when it has
  * completed (slot->res, the slot is free again), SHIM_PENDING, or -errno when

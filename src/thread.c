@@ -43,6 +43,11 @@ __thread struct shim_thread *shim_self;
 __thread bool shim_hidden_stack;
 volatile int shim_native = SHIM_EARLY;
 
+/* The thread that this process was started with: its descriptor, its stack's end. */
+static struct {
+	uintptr_t self, top;
+} first;
+
 static const struct shim_host *host;
 static _Atomic(struct block *) chunks[MAX_CHUNKS];
 static atomic_uint used;        /* blocks ever claimed, from the first on */
@@ -59,6 +64,12 @@ static void *map_pages(size_t len)
 			     0);
 
 	return ret < 0 && ret > -4096 ? NULL : (void *)ret;
+}
+
+void shim_threads_first_stack(uintptr_t top)
+{
+	__asm__("movq %%fs:0, %0" : "=r"(first.self));
+	first.top = top;
 }
 
 void shim_threads_init(const struct shim_host *h)
@@ -258,14 +269,47 @@ bool shim_on_alternate_stack(void)
 }
 
 /*
+ * glibc has a thread's descriptor at the top of its stack, but for the first one's.
+ * What has been mapped below a stack that is shorter than this counts as part of it.
+ */
+static bool on_first_stack(uintptr_t p)
+{
+	uintptr_t self, top;
+
+	__asm__("movq %%fs:0, %0" : "=r"(self));
+	top = self == first.self ? first.top : self;
+	return top - p < (self == first.self ? 128UL << 20 : 8UL << 20);
+}
+
+static bool in_alternate_stack(uintptr_t p)
+{
+	stack_t ss = { 0 };
+
+	shim_sys(SYS_sigaltstack, 0, &ss, 0);
+	return p - (uintptr_t)ss.ss_sp < ss.ss_size;
+}
+
+bool shim_thread_has_left(uintptr_t below, uintptr_t above)
+{
+	if (shim_hidden_stack || above < below)
+		return false;
+	if (on_first_stack(above) &&
+	    (on_first_stack(below) || in_alternate_stack(below)))
+		return true;
+	shim_hidden_stack = true;
+	return false;
+}
+
+/*
  * Another call of this thread is in progress.  If its frame is deeper than
  * ours, on the same stack, it was left without our being told (setcontext,
- * assembly).  Otherwise we are in a handler that interrupted it.  In doubt the
- * latter: native is always right.
+ * assembly).  Otherwise we are in a handler that interrupted it, or in another
+ * user thread.  In doubt one of these: native is always right.
  */
 static enum shim_route begin_inside(struct shim_thread *t, uintptr_t frame)
 {
-	if (frame >= t->driver.frame && !shim_on_alternate_stack()) {
+	if (frame >= t->driver.frame && !shim_on_alternate_stack() &&
+	    shim_thread_has_left(t->driver.frame, frame)) {
 		shim_driver_recover(&t->driver);
 		return SHIM_RING;
 	}
@@ -288,7 +332,7 @@ static enum shim_route after_vfork(struct shim_thread *t)
 	if (shim_sys_gettid() != atomic_load(&t->owner))
 		return SHIM_VFORK;
 	t->vforks = 0;
-	t->driver.phase = SHIM_PHASE_IDLE;
+	shim_driver_release(&t->driver);
 	shim_fds_forget_all();
 	return SHIM_RING;
 }
@@ -323,8 +367,8 @@ enum shim_route shim_begin_slow(struct shim_thread **tp, enum shim_call call,
 		route = begin_inside(t, frame);
 	if (route != SHIM_RING)
 		return route;
-	t->driver.phase = SHIM_PHASE_BUSY;
-	t->driver.frame = frame;
+	if (!shim_driver_claim(&t->driver, frame))
+		return SHIM_NESTED;
 	t->call = call;
 	return SHIM_RING;
 }

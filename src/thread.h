@@ -52,6 +52,9 @@ static inline void shim_count(struct shim_thread *t, enum shim_call call,
 /* Set before anything else. */
 void shim_threads_init(const struct shim_host *host);
 
+/* The first thread's stack ends at @top; in that thread. */
+void shim_threads_first_stack(uintptr_t top);
+
 /*
  * A call begins, with its frame at address @frame.  Returns SHIM_RING with the
  * driver of *@t in phase BUSY, or the reason to make the call natively; *@t
@@ -69,8 +72,8 @@ static inline enum shim_route shim_begin(struct shim_thread **t,
 			     shim_native != SHIM_RING ||
 			     self->driver.ring.form == SHIM_RING_REGISTERED, 0))
 		return shim_begin_slow(t, call, frame);
-	self->driver.phase = SHIM_PHASE_BUSY;
-	self->driver.frame = frame;
+	if (!shim_driver_claim(&self->driver, frame))
+		return shim_begin_slow(t, call, frame);
 	self->call = call;
 	*t = self;
 	return SHIM_RING;
@@ -84,7 +87,7 @@ static inline void shim_end(struct shim_thread *t)
 {
 	/* A child forked by a handler meanwhile has no ring: leave it so. */
 	if (__builtin_expect(t->driver.phase == SHIM_PHASE_BUSY, 1))
-		t->driver.phase = SHIM_PHASE_IDLE;
+		shim_driver_release(&t->driver);
 }
 
 /*
@@ -117,12 +120,21 @@ static inline bool shim_process_forked(void)
 
 /*
  * Handlers of the calling thread may run on a stack of which the kernel does not
- * tell (SS_AUTODISARM): no frame is compared with another one's address any more.
+ * tell (SS_AUTODISARM), or it has several stacks, and may come back to the frames
+ * of each: no frame is compared with another one's address any more.
  */
 extern __thread bool shim_hidden_stack;
 
 /* May a frame not be compared with another one's address?  A system call. */
 bool shim_on_alternate_stack(void);
+
+/*
+ * Has the call with the frame at @below, in progress in the calling thread, been
+ * left for good if it goes on at @above, a higher address, not on the alternate
+ * stack?  Not if one of them is on neither that one nor the stack that the thread
+ * was started on: those are user threads, and the call may be come back to.
+ */
+bool shim_thread_has_left(uintptr_t below, uintptr_t above);
 
 /*
  * A handler is about to put another file behind a descriptor: a call that is

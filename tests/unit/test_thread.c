@@ -14,6 +14,7 @@ static atomic_uint claimed;
 static int p[2];
 static char buf[16];
 static const uintptr_t frame = 0x1000;
+static const uintptr_t stack_end = 0x2000;
 
 /* Only what wait_asleep() needs. */
 static struct rig asleep;
@@ -60,6 +61,7 @@ static void setup(void)
 	make_pipe(p);
 	asleep.tid = (int)syscall(SYS_gettid);
 	shim_threads_init(&host);
+	shim_threads_first_stack(stack_end);
 	shim_native = SHIM_RING;
 }
 
@@ -232,6 +234,23 @@ static void abandoned(enum shim_ring_form form)
 		 SHIM_SLOTS);
 	shim_end(t);
 	check_pipe_holds(p[0], "abc");
+	call();
+}
+
+/* Another user thread's calls, here and on a stack above: the call goes on. */
+static void left_for_a_while(enum shim_ring_form form)
+{
+	struct shim_thread *t;
+
+	(void)form;
+	setup();
+	t = begin();
+	CHECK_EQ(shim_driver_submit(&t->driver, read_in(t)), SHIM_PENDING);
+	CHECK_EQ(route_now(stack_end + 64), SHIM_NESTED);
+	CHECK_EQ(route_now(frame + 64), SHIM_NESTED);
+	CHECK_EQ(t->driver.phase, SHIM_PHASE_BUSY);
+	CHECK_EQ(t->driver.frame, frame);
+	shim_driver_recover(&t->driver);
 	call();
 }
 
@@ -620,6 +639,7 @@ int main(void)
 		ONCE(off_has_no_ring),
 		ONCE(nested),
 		ONCE(abandoned),
+		ONCE(left_for_a_while),
 		ONCE(threads_end),
 		ONCE(threads_vanish),
 		ONCE(threads_in_rounds),
