@@ -5,6 +5,8 @@
  */
 #include "completion.h"
 
+#include <stdatomic.h>
+
 struct shim_slot *shim_slot_take(struct shim_completions *c)
 {
 	struct shim_slot *slot;
@@ -14,9 +16,12 @@ struct shim_slot *shim_slot_take(struct shim_completions *c)
 		slot = &c->slots[i];
 		if (slot->state != SHIM_SLOT_FREE)
 			continue;
-		slot->state = SHIM_SLOT_SUBMITTED;
+		/* A jump may come before the event is there. */
+		slot->event.ev.ops = NULL;
 		slot->generation++;
 		slot->index = i;
+		atomic_signal_fence(memory_order_seq_cst);
+		slot->state = SHIM_SLOT_SUBMITTED;
 		return slot;
 	}
 	return NULL;
@@ -25,7 +30,9 @@ struct shim_slot *shim_slot_take(struct shim_completions *c)
 void shim_slot_abandon(struct shim_slot *slot)
 {
 	slot->cancellation = (struct shim_cancellation){ 0 };
-	slot->event.ev.ops->cancel(&slot->event.ev, &slot->cancellation);
+	if (slot->event.ev.ops)
+		slot->event.ev.ops->cancel(&slot->event.ev,
+					   &slot->cancellation);
 	slot->state = SHIM_SLOT_CANCELLED;
 }
 

@@ -71,6 +71,21 @@ static void idle(enum shim_ring_form form)
 }
 
 /* Between taking a slot and filling the queue. */
+/* The slot has been taken, and its event is not in it yet. */
+static void no_event(enum shim_ring_form form)
+{
+	setup(form);
+	take(&rig);
+	recover(1);
+	/* The one before is still there, and owns nothing any more. */
+	owned_read();
+	recover(2);
+	CHECK_EQ(released, 1);
+	take(&rig);
+	recover(3);
+	CHECK_EQ(released, 1);
+}
+
 static void never_queued(enum shim_ring_form form)
 {
 	setup(form);
@@ -441,6 +456,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOTH(idle),
+		BOTH(no_event),
 		BOTH(never_queued),
 		BOTH(never_submitted),
 		BOTH(half_made),
