@@ -40,6 +40,13 @@ static noinline void inner_call(char byte)
 	CHECK(read(inner[0], &got, 1) == 1 && got == byte);
 }
 
+static void tick(long us)
+{
+	struct itimerval every = { { 0, us }, { 0, us } };
+
+	CHECK(setitimer(ITIMER_REAL, &every, NULL) == 0);
+}
+
 static void handler(int sig)
 {
 	jmp_buf inside;
@@ -52,8 +59,11 @@ static void handler(int sig)
 		inner_call('b');
 		longjmp(inside, 1);
 	}
-	if (way == LEAVES)
+	/* The mask changes before the stack does: the next must not come yet. */
+	if (way == LEAVES) {
+		tick(0);
 		siglongjmp(outside, 1);
+	}
 	inner_call('c');
 	errno = saved;
 }
@@ -69,13 +79,6 @@ static void set_stack(void)
 		CHECK(syscall(SYS_sigaltstack, &ss, NULL) == 0);
 	else
 		CHECK(sigaltstack(&ss, NULL) == 0);
-}
-
-static void tick(long us)
-{
-	struct itimerval every = { { 0, us }, { 0, us } };
-
-	CHECK(setitimer(ITIMER_REAL, &every, NULL) == 0);
 }
 
 /* What has been written and not been read: a call that was left did half. */
@@ -94,7 +97,6 @@ static void calls(void)
 	handled = 0;
 	CHECK(pipe(channel) == 0);
 	if (sigsetjmp(outside, 1)) {
-		tick(0);
 		set_stack();
 		start_again();
 	} else {
