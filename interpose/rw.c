@@ -88,23 +88,22 @@ static void count_rest(struct shim_outcome *o, enum shim_call call, ssize_t ret)
 	shim_native_begin(o, call);
 }
 
-static ssize_t do_io(const struct shim_io *io, bool point)
+/* What the ring has left of a call, which may be all of it. */
+static __attribute__((noinline)) ssize_t rest(const struct shim_io *io,
+					      struct shim_outcome *o,
+					      bool point)
 {
-	struct shim_outcome o;
 	int saved = errno;
 	ssize_t ret;
 
-	shim_call_io(&o, io);
-	if (o.rest == SHIM_DONE)
-		return shim_moved(io->call, shim_return(&o, io->call, o.res));
-	if (o.rest == SHIM_AWAIT_SPACE)
-		return write_on(&o, io, point, saved);
-	if (!o.done || io->write)
-		shim_native_begin(&o, io->call);
-	ret = native(io, o.done, point);
-	if (o.done && !io->write)
-		count_rest(&o, io->call, ret);
-	return shim_together(o.done, io->call, ret, saved);
+	if (o->rest == SHIM_AWAIT_SPACE)
+		return write_on(o, io, point, saved);
+	if (!o->done || io->write)
+		shim_native_begin(o, io->call);
+	ret = native(io, o->done, point);
+	if (o->done && !io->write)
+		count_rest(o, io->call, ret);
+	return shim_together(o->done, io->call, ret, saved);
 }
 
 static ssize_t plain_result(struct shim_thread *t, enum shim_call call,
@@ -134,13 +133,37 @@ static __attribute__((noinline)) ssize_t plain(const struct shim_io *io,
 	return plain_result(t, io->call, ret);
 }
 
-static ssize_t entry(const struct shim_io *io, bool point)
+static inline ssize_t entry(const struct shim_io *io, bool point)
 {
 	enum shim_route route = shim_enter_call(point);
+	struct shim_outcome o;
 
 	if (route != SHIM_RING)
 		return plain(io, route, point);
-	return do_io(io, point);
+	shim_call_io(&o, io);
+	if (o.rest != SHIM_DONE)
+		return rest(io, &o, point);
+	return shim_moved(io->call, shim_return(&o, io->call, o.res));
+}
+
+/* All that have one buffer.  Not to be inlined, but jumped to: see plain.h. */
+static __attribute__((noinline)) ssize_t
+one_buffer(enum shim_call call, int fd, const void *buf, size_t n, off_t off,
+	   bool point)
+{
+	struct shim_io io = {
+		.call = call,
+		.fd = fd,
+		.write = call == SHIM_CALL_WRITE || call == SHIM_CALL_PWRITE64,
+		.buf = (void *)(uintptr_t)buf,
+		.len = n,
+		.positioned = call == SHIM_CALL_PREAD64 ||
+			      call == SHIM_CALL_PWRITE64,
+		.off = off,
+		.wait_natively = !point,
+	};
+
+	return entry(&io, point);
 }
 
 /* The common ones, and shim_real's functions of them inline; see plain.h. */
@@ -172,26 +195,6 @@ static inline ssize_t native_writev(int fd, const struct iovec *iov, int count)
 		shim_real.writev(fd, iov, count);
 }
 
-static __attribute__((noinline)) ssize_t any_read(int fd, void *buf, size_t n)
-{
-	struct shim_io io = {
-		.call = SHIM_CALL_READ, .fd = fd, .buf = buf, .len = n,
-	};
-
-	return entry(&io, true);
-}
-
-static __attribute__((noinline)) ssize_t any_write(int fd, const void *buf,
-						   size_t n)
-{
-	struct shim_io io = {
-		.call = SHIM_CALL_WRITE, .fd = fd, .write = true,
-		.buf = (void *)(uintptr_t)buf, .len = n,
-	};
-
-	return entry(&io, true);
-}
-
 ssize_t shim_entry_read(int fd, void *buf, size_t n)
 {
 	struct shim_thread *t = shim_plain_begin(SHIM_CALL_READ);
@@ -199,7 +202,7 @@ ssize_t shim_entry_read(int fd, void *buf, size_t n)
 	ssize_t ret;
 
 	if (!t)
-		return any_read(fd, buf, n);
+		return one_buffer(SHIM_CALL_READ, fd, buf, n, 0, true);
 	began = shim_hint_clock();
 	ret = native_read(fd, buf, n);
 	shim_hint_after_read(began, fd, ret);
@@ -208,12 +211,7 @@ ssize_t shim_entry_read(int fd, void *buf, size_t n)
 
 ssize_t shim_entry_read_nocancel(int fd, void *buf, size_t n)
 {
-	struct shim_io io = {
-		.call = SHIM_CALL_READ, .fd = fd, .buf = buf, .len = n,
-		.wait_natively = true,
-	};
-
-	return entry(&io, false);
+	return one_buffer(SHIM_CALL_READ, fd, buf, n, 0, false);
 }
 
 /* The checked names end the program, with libc's own message. */
@@ -230,30 +228,13 @@ ssize_t shim_entry_write(int fd, const void *buf, size_t n)
 	struct shim_thread *t = shim_plain_begin(SHIM_CALL_WRITE);
 
 	if (!t)
-		return any_write(fd, buf, n);
+		return one_buffer(SHIM_CALL_WRITE, fd, buf, n, 0, true);
 	return shim_plain_moved(t, SHIM_CALL_WRITE, native_write(fd, buf, n));
 }
 
 ssize_t shim_entry_write_nocancel(int fd, const void *buf, size_t n)
 {
-	struct shim_io io = {
-		.call = SHIM_CALL_WRITE, .fd = fd, .write = true,
-		.buf = (void *)(uintptr_t)buf, .len = n,
-		.wait_natively = true,
-	};
-
-	return entry(&io, false);
-}
-
-static __attribute__((noinline)) ssize_t do_pread(int fd, void *buf, size_t n,
-						  off_t off, bool point)
-{
-	struct shim_io io = {
-		.call = SHIM_CALL_PREAD64, .fd = fd, .buf = buf, .len = n,
-		.positioned = true, .off = off,
-	};
-
-	return entry(&io, point);
+	return one_buffer(SHIM_CALL_WRITE, fd, buf, n, 0, false);
 }
 
 ssize_t shim_entry_pread64(int fd, void *buf, size_t n, off_t off)
@@ -263,7 +244,7 @@ ssize_t shim_entry_pread64(int fd, void *buf, size_t n, off_t off)
 	ssize_t ret;
 
 	if (!t)
-		return do_pread(fd, buf, n, off, true);
+		return one_buffer(SHIM_CALL_PREAD64, fd, buf, n, off, true);
 	began = shim_hint_clock();
 	ret = native_pread(fd, buf, n, off);
 	shim_hint_after_read(began, fd, ret);
@@ -272,7 +253,7 @@ ssize_t shim_entry_pread64(int fd, void *buf, size_t n, off_t off)
 
 ssize_t shim_entry_pread64_nocancel(int fd, void *buf, size_t n, off_t off)
 {
-	return do_pread(fd, buf, n, off, false);
+	return one_buffer(SHIM_CALL_PREAD64, fd, buf, n, off, false);
 }
 
 ssize_t shim_entry___pread64_chk(int fd, void *buf, size_t n, off_t off,
@@ -286,13 +267,7 @@ ssize_t shim_entry___pread64_chk(int fd, void *buf, size_t n, off_t off,
 
 ssize_t shim_entry_pwrite64(int fd, const void *buf, size_t n, off_t off)
 {
-	struct shim_io io = {
-		.call = SHIM_CALL_PWRITE64, .fd = fd, .write = true,
-		.buf = (void *)(uintptr_t)buf, .len = n,
-		.positioned = true, .off = off,
-	};
-
-	return entry(&io, true);
+	return one_buffer(SHIM_CALL_PWRITE64, fd, buf, n, off, true);
 }
 
 static __attribute__((noinline)) ssize_t

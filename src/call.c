@@ -42,26 +42,6 @@ void shim_not_submitted(struct shim_outcome *o, int err)
 	shim_native_route(o, route);
 }
 
-bool shim_try(struct shim_outcome *o, struct shim_slot *slot, long *res)
-{
-	struct shim_driver *d = &o->thread->driver;
-	int ret;
-
-	if (!slot) {
-		shim_native_route(o, SHIM_RETRY);
-		return false;
-	}
-	ret = shim_driver_submit(d, slot);
-	if (ret < 0) {
-		shim_not_submitted(o, ret);
-		return false;
-	}
-	if (ret == SHIM_PENDING)
-		shim_driver_finish(d, slot);
-	*res = slot->res;
-	return true;
-}
-
 /* open */
 
 #define OPEN_FLAGS (O_ACCMODE | O_NOCTTY | O_APPEND | O_NONBLOCK | O_SYNC | \

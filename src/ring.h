@@ -6,7 +6,8 @@
  * neither a descriptor nor a mapping, which liburing 2.3 cannot express: the
  * memory is ours, the kernel pins it, and the ring is known only by its index
  * in the thread's table of registered rings.  liburing gives the structures,
- * the preparation of SQEs and the three system calls.
+ * the preparation of SQEs and the system calls, but for the one that every event
+ * makes, which is inline (see shim_try()).
  *
  * Every ring has IORING_SETUP_DEFER_TASKRUN (6.1): an operation that waits does
  * nothing at all until this thread calls shim_ring_enter() with
@@ -26,6 +27,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <liburing.h>
+
+#include "sys.h"
 
 /* Newer than Debian 12's headers. */
 #ifndef IORING_SETUP_NO_MMAP
@@ -132,9 +135,10 @@ static inline int shim_ring_enter(struct shim_ring *ring, unsigned want,
 {
 	if (flags)
 		flags |= ring->wait_flags;
-	return io_uring_enter2((unsigned)ring->index, shim_ring_queued(ring),
-			       want, flags | IORING_ENTER_REGISTERED_RING, NULL,
-			       _NSIG / 8);
+	return (int)shim_sys6(SYS_io_uring_enter, ring->index,
+			      shim_ring_queued(ring), want,
+			      flags | IORING_ENTER_REGISTERED_RING, 0,
+			      _NSIG / 8);
 }
 
 /*

@@ -144,7 +144,8 @@ static void settle(struct shim_driver *d, struct shim_slot *slot)
 }
 
 /* Queue the event in @slot, and enter unless it can ride with the next. */
-static int submit(struct shim_driver *d, struct shim_slot *slot, unsigned flags)
+static inline __attribute__((always_inline)) int
+submit(struct shim_driver *d, struct shim_slot *slot, unsigned flags)
 {
 	struct shim_event *ev = &slot->event.ev;
 	int ret;
