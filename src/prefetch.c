@@ -17,9 +17,6 @@
 #include "prefetch_task.h"
 #include "sys.h"
 
-/* A stop waits no longer; what then still runs is stuck in a file system. */
-#define JOIN_MS 1000U
-
 /*
  * Threads count towards RLIMIT_NPROC, the task's time towards RLIMIT_CPU, its
  * memory towards RLIMIT_AS and RLIMIT_DATA: with narrow ones it is not started.
@@ -213,7 +210,7 @@ void shim_prefetch_stop(bool wait)
 	wake();
 	shim_prefetch_running = 0;
 	if (wait)
-		shim_task_join(&ahead->task, JOIN_MS);
+		shim_task_join(&ahead->task, SHIM_AHEAD_JOIN_MS);
 }
 
 void shim_prefetch_alone(void)
@@ -252,6 +249,7 @@ void shim_prefetch_fork_child(void)
 	atomic_flag_clear(&telling);
 	if (ahead) {
 		atomic_store(&ahead->task.tid, 0);
+		atomic_store(&ahead->queue.task.tid, 0);
 		atomic_store(&ahead->seed.full, false);
 	}
 }

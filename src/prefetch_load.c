@@ -10,6 +10,7 @@
 #include "prefetch_load.h"
 
 #include <linux/openat2.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #include "sys.h"
@@ -50,19 +51,6 @@ int shim_load_find(int dirfd, const char *name)
 	return (int)shim_sys4(SYS_openat2, dirfd, name, &how, sizeof(how));
 }
 
-/* The kernel may shorten one request to some hundred KiB. */
-static long will_need(int fd, uint64_t at, uint64_t len)
-{
-	uint64_t end = at + len, n;
-	long ret = 0;
-
-	for (; at < end && !ret; at += n) {
-		n = end - at < PIECE ? end - at : PIECE;
-		ret = shim_sys4(SYS_fadvise64, fd, at, n, POSIX_FADV_WILLNEED);
-	}
-	return ret ? ret : (long)len;
-}
-
 /*
  * Holes are no work for a disk, and who knows of them goes over them: of a file that has
  * some only the first data from @at on, before @end.  Returns where they end; 0: none.
@@ -78,46 +66,75 @@ static uint64_t find_data(int fd, uint64_t *at, uint64_t end)
 	return to > from && (uint64_t)to < end ? (uint64_t)to : end;
 }
 
-static long load_path(int own, int path, uint64_t dev, uint64_t ino,
-		      uint64_t at, uint64_t most)
+/* The regular file that @path is: how large? */
+static int size_of(int path, uint64_t dev, uint64_t ino, uint64_t *size,
+		   bool *holes)
 {
 	struct stat st = { 0 };
-	uint64_t size, end;
-	long ret = 0;
-	int fd;
+	int ret = shim_sys_fstat(path, &st);
 
-	ret = shim_sys_fstat(path, &st);
 	if (ret)
 		return ret;
 	if (!S_ISREG(st.st_mode) || st.st_dev != dev ||
 	    (ino && st.st_ino != ino))
 		return -ESTALE;
-	size = (uint64_t)st.st_size;
-	if (size <= at || !most)
-		return 0;
+	*size = (uint64_t)st.st_size;
+	*holes = (uint64_t)st.st_blocks * 512 < *size;
+	return 0;
+}
+
+static long open_path(int own, int path, uint64_t dev, uint64_t ino,
+		      uint64_t at, uint64_t most, struct shim_wanted *w)
+{
+	uint64_t size = 0, end;
+	bool holes = false;
+	int ret;
+
+	ret = size_of(path, dev, ino, &size, &holes);
+	if (ret || size <= at || !most)
+		return ret;
 	end = size - at < most ? size : at + most;
-	fd = open_again(own, path);
-	if (fd < 0)
-		return fd;
-	if ((uint64_t)st.st_blocks * 512 < size)
-		end = find_data(fd, &at, end);
-	if (end)
-		ret = will_need(fd, at, end - at);
-	shim_sys_close(fd);
-	return ret;
+	w->fd = open_again(own, path);
+	if (w->fd < 0)
+		return w->fd;
+	if (holes)
+		end = find_data(w->fd, &at, end);
+	if (!end)
+		shim_sys_close(w->fd);
+	w->at = at;
+	w->len = end ? end - at : 0;
+	return (long)w->len;
 }
 
-long shim_load(int own, int path, uint64_t dev, uint64_t ino, uint64_t most)
+long shim_load_open(int own, int path, uint64_t dev, uint64_t ino, uint64_t at,
+		    uint64_t most, struct shim_wanted *w)
 {
-	return shim_load_part(own, path, dev, ino, 0,
-			      most < SHIM_LOAD_FILE ? most : SHIM_LOAD_FILE);
-}
-
-long shim_load_part(int own, int path, uint64_t dev, uint64_t ino, uint64_t at,
-		    uint64_t len)
-{
-	long ret = load_path(own, path, dev, ino, at, len);
+	long ret = open_path(own, path, dev, ino, at, most, w);
 
 	shim_sys_close(path);
 	return ret;
+}
+
+/* The kernel may shorten one request to some hundred KiB. */
+long shim_load_ask(const struct shim_wanted *w)
+{
+	uint64_t at = w->at, end = at + w->len, n;
+	long ret = 0;
+
+	for (; at < end && !ret; at += n) {
+		n = end - at < PIECE ? end - at : PIECE;
+		ret = shim_sys4(SYS_fadvise64, w->fd, at, n,
+				POSIX_FADV_WILLNEED);
+	}
+	shim_sys_close(w->fd);
+	return ret ? ret : (long)w->len;
+}
+
+long shim_load(int own, int path, uint64_t dev, uint64_t ino, uint64_t at,
+	       uint64_t most)
+{
+	struct shim_wanted w;
+	long ret = shim_load_open(own, path, dev, ino, at, most, &w);
+
+	return ret > 0 ? shim_load_ask(&w) : ret;
 }

@@ -16,15 +16,26 @@ int shim_load_own(void);
 /* The file @name in @dirfd, for the next one; nothing of it is opened.  Or -errno. */
 int shim_load_find(int dirfd, const char *name);
 
-/*
- * Start reading the file @path, from the above, if it is a regular one on @dev, and
- * @ino unless that is 0: the first @most bytes of it.  Closes @path.  Returns how many
- * are asked for, or -errno.  @own is from shim_load_own().
- */
-long shim_load(int own, int path, uint64_t dev, uint64_t ino, uint64_t most);
+/* Bytes of a file that is open. */
+struct shim_wanted {
+	int fd;
+	uint64_t at, len;
+};
 
-/* The same for @len bytes at @at of it; 0: it ends before. */
-long shim_load_part(int own, int path, uint64_t dev, uint64_t ino, uint64_t at,
-		    uint64_t len);
+/*
+ * Open the file @path, from the above, if it is a regular one on @dev, and @ino unless
+ * that is 0, for its first data of the @most bytes at @at.  Closes @path.  Returns how
+ * many of them are wanted; 0, with nothing opened, if there are none; or -errno.  @own is
+ * from shim_load_own().
+ */
+long shim_load_open(int own, int path, uint64_t dev, uint64_t ino, uint64_t at,
+		    uint64_t most, struct shim_wanted *w);
+
+/* Start reading them, and close the file.  Returns how many are asked for, or -errno. */
+long shim_load_ask(const struct shim_wanted *w);
+
+/* Both. */
+long shim_load(int own, int path, uint64_t dev, uint64_t ino, uint64_t at,
+	       uint64_t most);
 
 #endif

@@ -43,8 +43,7 @@ long shim_stream_more(struct shim_stream *s, int own, uint64_t most)
 		return 0;
 	ret = shim_load_find(AT_FDCWD, s->path);
 	if (ret >= 0)
-		ret = shim_load_part(own, (int)ret, s->dev, s->ino, s->asked,
-				     STEP);
+		ret = shim_load(own, (int)ret, s->dev, s->ino, s->asked, STEP);
 	if (ret <= 0)
 		s->on = false;
 	else

@@ -176,19 +176,23 @@ static int find(struct run *r, const struct shim_walk_entry *e)
 
 static void load(struct run *r, const struct shim_walk_entry *e)
 {
-	uint64_t have = bytes_ahead(r);
+	uint64_t have = bytes_ahead(r), most = r->ahead->bytes - have;
+	struct shim_wanted w;
 	long len;
 	int path;
 
 	if (have >= r->ahead->bytes)
 		return;
+	if (most > SHIM_LOAD_FILE)
+		most = SHIM_LOAD_FILE;
 	if (r->own < 0)
 		r->own = shim_load_own();
 	path = find(r, e);
 	if (path < 0)
 		return;
-	len = shim_load(r->own, path, r->walk->dev, e->ino,
-			r->ahead->bytes - have);
+	len = shim_load_open(r->own, path, r->walk->dev, e->ino, 0, most, &w);
+	if (len > 0 && !shim_queue_give(&r->ahead->queue, &w))
+		len = shim_load_ask(&w);
 	if (len <= 0)
 		return;
 	if ((int32_t)(e->seq - r->counted) > 0) {
@@ -231,6 +235,7 @@ static bool go_on(struct run *r)
 			n++;
 		}
 	}
+	shim_queue_kick(&r->ahead->queue);
 	while (r->first != r->next && r->hint[r->first % MOST].state == FREE)
 		r->first++;
 	return n == AT_A_TIME;
@@ -453,6 +458,7 @@ static void run_ahead(struct run *r)
 {
 	int ret;
 
+	shim_queue_begin(&r->ahead->queue);
 	shim_near_begin(r->near, 0, 0);
 	shim_walk_reset(r->walk);
 	r->counted = r->walk->reached;
@@ -469,6 +475,7 @@ static void run_ahead(struct run *r)
 	}
 	atomic_store(&r->ahead->seed.full, false);
 	shim_hints_settle();
+	shim_queue_end(&r->ahead->queue, SHIM_AHEAD_JOIN_MS);
 	shim_ring_close(&r->ring);
 }
 

@@ -6,9 +6,11 @@
 #include <stdatomic.h>
 
 #include "prefetch.h"
+#include "prefetch_queue.h"
 #include "task.h"
 
 #define SHIM_AHEAD_MESSAGES 1024U
+#define SHIM_AHEAD_JOIN_MS 1000U /* longer nobody waits for a task to end */
 #define SHIM_AHEAD_NEVER 1000U /* failures: no ring, or no memory */
 
 struct shim_ahead_message {
@@ -27,6 +29,7 @@ struct shim_ahead_seed {
 
 struct shim_ahead {
 	struct shim_task task;
+	struct shim_queue queue;  /* and its second */
 	int pid;                  /* the process that it belongs to */
 	unsigned depth;
 	uint64_t bytes;

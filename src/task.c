@@ -28,10 +28,12 @@ static void leave(int status)
 /* Not to return: there is no frame above it. */
 static void begin(struct shim_task *task)
 {
-	int ret;
+	int ret = 0;
 
 	/* Linux 5.9, and 5.11 for a table that others use; without: no task. */
-	ret = (int)shim_sys(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE);
+	if (!task->beside)
+		ret = (int)shim_sys(SYS_close_range, 0, ~0U,
+				    CLOSE_RANGE_UNSHARE);
 	if (!ret) {
 		shim_sys(SYS_prctl, PR_SET_NAME, "shim-prefetch", 0);
 		ret = task->run(task->arg);
@@ -71,7 +73,8 @@ static long clone_task(struct shim_task *task, void *stack, void *tls)
 	return ret;
 }
 
-int shim_task_start(struct shim_task *task, int (*run)(void *arg), void *arg)
+static int start(struct shim_task *task, int (*run)(void *arg), void *arg,
+		 bool beside)
 {
 	static const uint64_t all_signals = ~0ULL;
 	uintptr_t top = (uintptr_t)task->stack + sizeof(task->stack);
@@ -85,10 +88,22 @@ int shim_task_start(struct shim_task *task, int (*run)(void *arg), void *arg)
 	tls[0] = tls[2] = (uintptr_t)tls;
 	task->run = run;
 	task->arg = arg;
+	task->beside = beside;
 	shim_sys_sigmask(&all_signals, &mask);
 	ret = clone_task(task, (void *)(top & ~15UL), tls);
 	shim_sys_sigmask(&mask, NULL);
 	return ret < 0 ? (int)ret : 0;
+}
+
+int shim_task_start(struct shim_task *task, int (*run)(void *arg), void *arg)
+{
+	return start(task, run, arg, false);
+}
+
+int shim_task_start_beside(struct shim_task *task, int (*run)(void *arg),
+			   void *arg)
+{
+	return start(task, run, arg, true);
 }
 
 static void sleep_ms(unsigned ms)

@@ -10,6 +10,7 @@
 #define SHIM_TASK_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define SHIM_TASK_TLS 1024U
@@ -20,6 +21,7 @@ struct shim_task {
 	atomic_int tid; /* 0 when there is none; the kernel clears it */
 	int (*run)(void *arg);
 	void *arg;
+	bool beside;    /* shares the descriptors of the task that starts it */
 	char tls[SHIM_TASK_TLS] __attribute__((aligned(64)));
 	char stack[SHIM_TASK_STACK] __attribute__((aligned(64)));
 };
@@ -30,6 +32,10 @@ struct shim_task {
  * Async-signal-safe.
  */
 int shim_task_start(struct shim_task *task, int (*run)(void *arg), void *arg);
+
+/* The same in a task, whose descriptors the new one shares. */
+int shim_task_start_beside(struct shim_task *task, int (*run)(void *arg),
+			   void *arg);
 
 /*
  * Wait until the task has ended and is not seen in the process any more, at most

@@ -2,7 +2,7 @@
 /*
  * The model of a walk: that the order is found out, that what comes next is what the
  * program will take next, in this directory, below it, beside it and above it where
- * that is walked, and nowhere else; and the task beside the program's threads.
+ * that is walked, and nowhere else.
  */
 #include "support.h"
 
@@ -16,7 +16,6 @@
 #include "prefetch_near.h"
 #include "prefetch_stream.h"
 #include "prefetch_walk.h"
-#include "task.h"
 
 #define DIRS 3
 #define FILES 12
@@ -418,16 +417,17 @@ static void holes(enum shim_ring_form form)
 	path = path_of(0, 0);
 	CHECK(!truncate(path, 64 * MIB));
 	ino = ino_of(path);
-	CHECK_EQ(shim_load(own, shim_load_find(AT_FDCWD, path), dev, ino, MIB), 0);
+	CHECK_EQ(shim_load(own, shim_load_find(AT_FDCWD, path), dev, ino, 0,
+			   MIB), 0);
 	fd = open(path, O_WRONLY);
 	CHECK_EQ(pwrite(fd, data, sizeof(data), 8 * MIB), sizeof(data));
 	CHECK(!close(fd));
-	CHECK_EQ(shim_load_part(own, shim_load_find(AT_FDCWD, path), dev, ino,
-				0, 16 * MIB), 1 << 16);
-	CHECK_EQ(shim_load_part(own, shim_load_find(AT_FDCWD, path), dev, ino,
-				8 * MIB, 4096), 4096);
-	CHECK_EQ(shim_load_part(own, shim_load_find(AT_FDCWD, path), dev, ino,
-				9 * MIB, 16 * MIB), 0);
+	CHECK_EQ(shim_load(own, shim_load_find(AT_FDCWD, path), dev, ino,
+			   0, 16 * MIB), 1 << 16);
+	CHECK_EQ(shim_load(own, shim_load_find(AT_FDCWD, path), dev, ino,
+			   8 * MIB, 4096), 4096);
+	CHECK_EQ(shim_load(own, shim_load_find(AT_FDCWD, path), dev, ino,
+			   9 * MIB, 16 * MIB), 0);
 	close(own);
 	uproot();
 }
@@ -476,51 +476,6 @@ static void memory(enum shim_ring_form form)
 	CHECK(shim_memory_available() < 1ULL << 50);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-static atomic_int seen = -1;
-
-static int look(void *arg)
-{
-	atomic_int *stop = arg;
-
-	/* Its table is empty: the lowest number is free. */
-	atomic_store(&seen, (int)syscall(SYS_openat, AT_FDCWD, "/", O_RDONLY));
-	while (!atomic_load(stop))
-		syscall(SYS_sched_yield);
-	return 0;
-}
-
-static void task(enum shim_ring_form form)
-{
-	static struct shim_task t;
-	static atomic_int stop;
-	struct stat st;
-	int i, free = dup(0);
-
-	(void)form;
-	close(free);
-	for (i = 0; i < 50; i++) {
-		atomic_store(&stop, 0);
-		atomic_store(&seen, -1);
-		CHECK_EQ(shim_task_start(&t, look, &stop), 0);
-		CHECK_EQ(shim_task_start(&t, look, &stop), -EBUSY);
-		while (atomic_load(&seen) < 0)
-			sched_yield();
-		CHECK_EQ(seen, 0);
-		CHECK_EQ(dup(0), free);
-		close(free);
-		CHECK_EQ(shim_task_join(&t, 1), -ETIMEDOUT);
-		atomic_store(&stop, 1);
-		CHECK_EQ(shim_task_join(&t, 5000), 0);
-		CHECK(!stat("/proc/self/task", &st) && st.st_nlink == 3);
-	}
-}
-#define TASK ONCE(task),
-#else
-/* A sanitizer's run-time is not for a task that libc does not know of. */
-#define TASK
-#endif
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -538,7 +493,6 @@ int main(void)
 		ONCE(holes),
 		ONCE(one_large_file),
 		ONCE(memory),
-		TASK
 	};
 
 	return RUN_ALL(tests);
