@@ -133,7 +133,7 @@ long shim_load_ask(const struct shim_wanted *w)
 long shim_load(int own, int path, uint64_t dev, uint64_t ino, uint64_t at,
 	       uint64_t most)
 {
-	struct shim_wanted w;
+	struct shim_wanted w = { .fd = -1 };
 	long ret = shim_load_open(own, path, dev, ino, at, most, &w);
 
 	return ret > 0 ? shim_load_ask(&w) : ret;

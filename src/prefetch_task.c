@@ -177,7 +177,7 @@ static int find(struct run *r, const struct shim_walk_entry *e)
 static void load(struct run *r, const struct shim_walk_entry *e)
 {
 	uint64_t have = bytes_ahead(r), most = r->ahead->bytes - have;
-	struct shim_wanted w;
+	struct shim_wanted w = { .fd = -1 };
 	long len;
 	int path;
 
