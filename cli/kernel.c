@@ -28,6 +28,9 @@
 #define IORING_SETUP_REGISTERED_FD_ONLY (1U << 15)
 #endif
 #define USE_REGISTERED_RING (1U << 31)
+#ifndef IORING_FEAT_REG_REG_RING
+#define IORING_FEAT_REG_REG_RING (1U << 13) /* 6.3 */
+#endif
 
 #define ENTRIES 8
 #define PAGE 4096UL
@@ -86,7 +89,10 @@ static int try_registered(void)
 		      1);
 	ret = ret < 0 ? -errno : 0;
 	close((int)fd);
-	return ret ? (int)ret : unregister(up.offset);
+	/* Before 6.3 it goes with this process. */
+	if (!ret && p.features & IORING_FEAT_REG_REG_RING)
+		ret = unregister(up.offset);
+	return (int)ret;
 }
 
 /* No number of an error is as large. */
@@ -186,7 +192,7 @@ const char *kernel_form_text(enum ring_form form)
 {
 	static const char *const texts[] = {
 		"no ring",
-		"rings with a registered descriptor (Linux 6.3)",
+		"rings with a registered descriptor (Linux 6.1)",
 		"rings without a descriptor or a mapping (Linux 6.5)"
 	};
 
@@ -221,7 +227,7 @@ static const char *why(const struct kernel *k)
 			"locked memory: RLIMIT_MEMLOCK is too small, or used up "
 			"by the rings of this user";
 	case EINVAL:
-		return "this kernel is too old: 6.3 is needed, 6.5 is better";
+		return "this kernel is too old: 6.1 is needed, 6.5 is better";
 	default:
 		return k->seccomp ? "a seccomp filter, perhaps" :
 			"the kernel says so";

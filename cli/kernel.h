@@ -9,7 +9,7 @@
 
 enum ring_form {
 	RING_NONE,
-	RING_REGISTERED,      /* 6.3: the descriptor is registered and closed */
+	RING_REGISTERED,      /* 6.1: the descriptor is registered and closed */
 	RING_REGISTERED_ONLY, /* 6.5: no descriptor and no mapping */
 };
 

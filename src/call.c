@@ -202,7 +202,7 @@ static void reset_failed(int fd, long res)
  */
 static int wait_for_connect(struct shim_driver *d, struct shim_slot *slot)
 {
-	if (shim_wait_on_ring)
+	if (shim_wait_on_ring && d->ring.by_index)
 		return shim_driver_wait(d, slot, true);
 	return shim_driver_cancel(d, slot);
 }

@@ -101,7 +101,7 @@ void shim_call_close(struct shim_outcome *o, int fd);
 
 /*
  * SHIM_WAIT=ring: a call that has to wait sleeps with its event pending on the
- * ring (submission.h) instead of natively.
+ * ring (submission.h) instead of natively, where the ring can have an eventfd (6.3).
  */
 extern bool shim_wait_on_ring;
 

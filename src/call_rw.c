@@ -250,7 +250,8 @@ static struct shim_slot *rw_slot(const struct rw *c, size_t from, int rw_flags)
 /* A vector is not taken apart: one that has to wait does so natively. */
 static bool may_wait_on_ring(const struct rw *c)
 {
-	return shim_wait_on_ring && !c->io->vector && !c->io->wait_natively;
+	return shim_wait_on_ring && c->d->ring.by_index && !c->io->vector &&
+	       !c->io->wait_natively;
 }
 
 /*

@@ -443,15 +443,8 @@ static int step(struct run *r)
 static int make_ring(struct run *r)
 {
 	unsigned workers = r->ahead->depth < WORKERS ? r->ahead->depth : WORKERS;
-	unsigned most[2] = { workers, workers };
-	int ret = shim_ring_setup_registered(&r->ring, r->ahead->depth);
 
-	if (ret)
-		return ret;
-	/* 5.15. */
-	return io_uring_register((unsigned)r->ring.index,
-				 IORING_REGISTER_IOWQ_MAX_WORKERS |
-				 IORING_REGISTER_USE_REGISTERED_RING, most, 2);
+	return shim_ring_setup_registered(&r->ring, r->ahead->depth, workers);
 }
 
 static void run_ahead(struct run *r)

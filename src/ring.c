@@ -3,10 +3,12 @@
  * Setup and retirement of a thread's ring; see ring.h for the contract.
  *
  * Two forms exist because 6.5 made a ring possible that takes no descriptor
- * number and no mapping and that the kernel frees with its thread; between 6.3
+ * number and no mapping and that the kernel frees with its thread; between 6.1
  * and 6.5 the next best is to register the descriptor and close it, and to
- * keep the mappings out of children.  Without DEFER_TASKRUN nothing may be left
- * pending, so older kernels get no ring.
+ * keep the mappings out of children.  Before 6.3 such a ring can only be entered:
+ * io_uring_register has no way to name it, so no eventfd, and nothing can wait
+ * on it.  Without DEFER_TASKRUN (6.1) nothing may be left pending, so older
+ * kernels get no ring.
  */
 #include "ring.h"
 
@@ -43,6 +45,7 @@ static void set_pointers(struct shim_ring *ring, const struct io_uring_params *p
 		ring->wait_flags |= IORING_ENTER_NO_IOWAIT;
 	/* There is no bit for it; this one came with the same kernel. */
 	ring->accept_dontwait = p->features & IORING_FEAT_RECVSEND_BUNDLE;
+	ring->by_index = p->features & IORING_FEAT_REG_REG_RING;
 }
 
 static int setup_registered_only(struct shim_ring *ring, char *memory)
@@ -104,7 +107,17 @@ static int register_fd(struct shim_ring *ring, int fd)
 	return 0;
 }
 
-int shim_ring_setup_registered(struct shim_ring *ring, unsigned entries)
+/* 5.15; while there is a descriptor, which is the only way before 6.3. */
+static int limit_workers(int fd, unsigned workers)
+{
+	unsigned most[2] = { workers, workers };
+
+	return io_uring_register((unsigned)fd, IORING_REGISTER_IOWQ_MAX_WORKERS,
+				 most, 2);
+}
+
+int shim_ring_setup_registered(struct shim_ring *ring, unsigned entries,
+			       unsigned workers)
 {
 	struct io_uring_params p = { .flags = SETUP_FLAGS };
 	int fd, ret;
@@ -114,6 +127,8 @@ int shim_ring_setup_registered(struct shim_ring *ring, unsigned entries)
 	if (fd < 0)
 		return fd;
 	ret = map_ring(ring, fd, &p);
+	if (!ret && workers)
+		ret = limit_workers(fd, workers);
 	if (!ret)
 		ret = register_fd(ring, fd);
 	shim_sys_close(fd);
@@ -137,7 +152,7 @@ int shim_ring_setup(struct shim_ring *ring, void *memory,
 		if (ret != -EINVAL)
 			return ret;
 	}
-	return shim_ring_setup_registered(ring, SHIM_RING_ENTRIES);
+	return shim_ring_setup_registered(ring, SHIM_RING_ENTRIES, 0);
 }
 
 void shim_ring_close(struct shim_ring *ring)
@@ -146,8 +161,10 @@ void shim_ring_close(struct shim_ring *ring)
 
 	if (ring->form == SHIM_RING_NONE)
 		return;
-	io_uring_register((unsigned)ring->index, IORING_UNREGISTER_RING_FDS |
-			  IORING_REGISTER_USE_REGISTERED_RING, &up, 1);
+	if (ring->by_index)
+		io_uring_register((unsigned)ring->index,
+				  IORING_UNREGISTER_RING_FDS |
+				  IORING_REGISTER_USE_REGISTERED_RING, &up, 1);
 	shim_ring_retire(ring);
 }
 
@@ -168,6 +185,8 @@ int shim_ring_eventfd(struct shim_ring *ring, int fd)
 	unsigned index = (unsigned)ring->index;
 	int ret;
 
+	if (!ring->by_index)
+		return -EOPNOTSUPP;
 	ret = io_uring_register(index, IORING_REGISTER_EVENTFD | use, &fd, 1);
 	if (ret == -EBUSY) {
 		io_uring_register(index, IORING_UNREGISTER_EVENTFD | use, NULL,

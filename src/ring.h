@@ -40,6 +40,9 @@
 #ifndef IORING_REGISTER_USE_REGISTERED_RING
 #define IORING_REGISTER_USE_REGISTERED_RING (1U << 31) /* 6.3 */
 #endif
+#ifndef IORING_FEAT_REG_REG_RING
+#define IORING_FEAT_REG_REG_RING (1U << 13) /* 6.3 */
+#endif
 #ifndef IORING_ENTER_NO_IOWAIT
 #define IORING_ENTER_NO_IOWAIT (1U << 7) /* 6.15 */
 #endif
@@ -57,7 +60,7 @@
 enum shim_ring_form {
 	SHIM_RING_NONE,
 	SHIM_RING_REGISTERED_ONLY, /* 6.5: no fd, no mapping, fork-safe */
-	SHIM_RING_REGISTERED,      /* 6.3: registered, closed, MADV_DONTFORK */
+	SHIM_RING_REGISTERED,      /* 6.1: registered, closed, MADV_DONTFORK */
 };
 
 struct shim_ring {
@@ -65,6 +68,7 @@ struct shim_ring {
 	int index;            /* in the thread's table of registered rings */
 	unsigned wait_flags;  /* what every waiting enter carries */
 	bool accept_dontwait; /* 6.10: an accept can be asked not to wait */
+	bool by_index;        /* 6.3: io_uring_register knows it by its index */
 	unsigned *sq_head, *sq_tail;
 	unsigned *cq_head, *cq_tail;
 	unsigned sq_mask, cq_mask;
@@ -85,16 +89,20 @@ int shim_ring_setup(struct shim_ring *ring, void *memory,
 		    enum shim_ring_form form);
 
 /*
- * The same with @entries entries and always in the second form.  The descriptor
- * that it takes for an instant is one of the calling task's own table.
+ * The same with @entries entries and always in the second form, and with at most
+ * @workers worker threads of either kind; 0: as many as the kernel likes.  The
+ * descriptor that it takes for an instant is one of the calling task's own table.
  */
-int shim_ring_setup_registered(struct shim_ring *ring, unsigned entries);
+int shim_ring_setup_registered(struct shim_ring *ring, unsigned entries,
+			       unsigned workers);
 
 /*
  * Let go of the ring while its thread is still there.  Only for a thread that is
  * about to end: a teardown makes a later epoll_wait of its thread return EINTR.
  * Without it the teardown comes after the moment at which pthread_join returns,
  * and the dead thread is seen in /proc/self/task for as long as that takes.
+ * So it is before 6.3: there only the mappings can be given back here, and the
+ * slot of the ring in the table of its thread stays taken.
  */
 void shim_ring_close(struct shim_ring *ring);
 
@@ -166,7 +174,10 @@ static inline bool shim_ring_reap(struct shim_ring *ring,
 	return true;
 }
 
-/* Let CQEs signal @fd, an eventfd, from now on, instead of an earlier one. */
+/*
+ * Let CQEs signal @fd, an eventfd, from now on, instead of an earlier one.
+ * -EOPNOTSUPP before 6.3, where nothing can be told to a ring without descriptor.
+ */
 int shim_ring_eventfd(struct shim_ring *ring, int fd);
 
 #endif
