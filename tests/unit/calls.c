@@ -38,9 +38,14 @@ static const struct shim_host host = {
 	.note = host_note,
 };
 
-/* The driver of the block, made anew with a ring of the other form. */
+/*
+ * The driver of the block, made anew with a ring of the other form.  Before 6.3
+ * there is no other one, and the slot of the ring could not be given back.
+ */
 static void other_form(struct shim_driver *d, enum shim_ring_form form)
 {
+	if (d->ring.form == form)
+		return;
 	shim_ring_close(&d->ring);
 	*d = (struct shim_driver){ 0 };
 	CHECK_EQ(shim_driver_init(d, map_memory(SHIM_RING_MEMORY), form, &host),

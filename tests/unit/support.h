@@ -98,6 +98,20 @@ struct rig {
 extern const struct shim_host test_host;
 
 void rig_open(struct rig *r, enum shim_ring_form form);
+
+/*
+ * Submit what newer kernels complete inline; those before 6.4 look at a pipe only
+ * after a round of poll, which is run here.
+ */
+int submit_inline(struct shim_driver *d, struct shim_slot *slot);
+
+/* This kernel cannot do what the test is about. */
+void __attribute__((noreturn)) skip_unit(void);
+
+/* Those of the driver and the ring; before 6.3 the test is skipped there. */
+int wait_or_skip(struct shim_driver *d, struct shim_slot *slot, bool pending);
+int eventfd_or_skip(struct shim_ring *ring, int fd);
+
 void *map_memory(size_t len);
 
 /* A slot with an event in it. */

@@ -18,7 +18,7 @@ static char buf[64], other[64];
  */
 static int result(struct shim_slot *slot)
 {
-	int ret = shim_driver_submit(&rig.d, slot);
+	int ret = submit_inline(&rig.d, slot);
 
 	if (ret == SHIM_PENDING)
 		shim_driver_finish(&rig.d, slot);

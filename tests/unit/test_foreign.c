@@ -43,7 +43,7 @@ static int use(void *arg)
 	slot = take(&rig);
 	shim_close_event(&slot->event.close, p[0]);
 	check_refused(shim_driver_submit(&rig.d, slot));
-	check_refused(shim_driver_wait(&rig.d, take_read(&rig, p[0], buf, 16),
+	check_refused(wait_or_skip(&rig.d, take_read(&rig, p[0], buf, 16),
 				       false));
 	check_refused(shim_driver_wait_interruptible(
 		&rig.d, take_read(&rig, p[0], buf, 16)));
@@ -113,7 +113,7 @@ static void pending_meanwhile(enum shim_ring_form form)
 	CHECK_EQ(write(p[1], "abc", 3), 3);
 	check_untouched();
 	rig.d.phase = SHIM_PHASE_BUSY;
-	CHECK_EQ(shim_driver_wait(&rig.d, slot, true), 0);
+	CHECK_EQ(wait_or_skip(&rig.d, slot, true), 0);
 	CHECK_EQ(slot->res, 3);
 	check_works(&rig);
 }
@@ -174,7 +174,7 @@ static int frozen_wait(enum shim_ring_form form)
 	rig.before_sleep = freeze;
 	act_later(&l);
 	rig.d.phase = SHIM_PHASE_BUSY;
-	ret = shim_driver_wait(&rig.d, take_read(&rig, p[0], buf, 16), false);
+	ret = wait_or_skip(&rig.d, take_read(&rig, p[0], buf, 16), false);
 	act_done(&l);
 	return ret;
 }
@@ -244,7 +244,7 @@ static void thawed(enum shim_ring_form form)
 	l.fd = p[1];
 	act_later(&l);
 	rig.d.phase = SHIM_PHASE_BUSY;
-	CHECK_EQ(shim_driver_wait(&rig.d, take_read(&rig, p[0], fresh, 16),
+	CHECK_EQ(wait_or_skip(&rig.d, take_read(&rig, p[0], fresh, 16),
 				  false), 0);
 	act_done(&l);
 	CHECK(!strcmp(fresh, "next"));

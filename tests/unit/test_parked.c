@@ -221,7 +221,7 @@ static void *wait_again_and_again(void *arg)
 	w->rig.before_sleep = check_mark_and_wake;
 	while (!atomic_load(&stop)) {
 		w->rig.d.phase = SHIM_PHASE_BUSY;
-		CHECK_EQ(shim_driver_wait(&w->rig.d,
+		CHECK_EQ(wait_or_skip(&w->rig.d,
 					  take_read(&w->rig, w->p[0], &c, 1),
 					  false), 0);
 	}

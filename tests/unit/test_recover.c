@@ -324,7 +324,7 @@ static void jump_out(enum shim_ring_form form, bool in_the_ring)
 		if (in_the_ring)
 			shim_driver_wait_interruptible(&rig.d, owned_read());
 		else
-			shim_driver_wait(&rig.d, owned_read(), false);
+			wait_or_skip(&rig.d, owned_read(), false);
 		CHECK(!"may not return");
 	}
 	act_done(&l);
@@ -365,7 +365,7 @@ static void recovered(enum shim_ring_form form, int flags, int result)
 	catch_signal(SIGUSR1, recovering, flags);
 	rig.d.phase = SHIM_PHASE_BUSY;
 	act_later(&l);
-	CHECK_EQ(shim_driver_wait(&rig.d, owned_read(), false), result);
+	CHECK_EQ(wait_or_skip(&rig.d, owned_read(), false), result);
 	act_done(&l);
 	CHECK_EQ(released, 1);
 	CHECK_EQ(rig.d.phase, SHIM_PHASE_IDLE);

@@ -153,6 +153,8 @@ static void close_gives_back(enum shim_ring_form form)
 	for (i = 0; i < 50; i++) {
 		CHECK_EQ(shim_ring_setup(&ring, memory, form), 0);
 		check_ring_works();
+		if (!ring.by_index)
+			skip_unit();
 		shim_ring_close(&ring);
 		CHECK_EQ(ring.form, SHIM_RING_NONE);
 		CHECK(!ring.sqes);
@@ -272,16 +274,16 @@ static void eventfd_replaced(enum shim_ring_form form)
 	int first = eventfd(0, EFD_NONBLOCK), second = eventfd(0, EFD_NONBLOCK);
 
 	setup(form);
-	CHECK_EQ(shim_ring_eventfd(&ring, first), 0);
+	CHECK_EQ(eventfd_or_skip(&ring, first), 0);
 	check_ring_works();
 	CHECK_EQ(signalled(first), 1);
-	CHECK_EQ(shim_ring_eventfd(&ring, second), 0);
+	CHECK_EQ(eventfd_or_skip(&ring, second), 0);
 	check_ring_works();
 	CHECK_EQ(signalled(first), 0);
 	CHECK_EQ(signalled(second), 1);
 	close(second);
 	check_ring_works();
-	CHECK_EQ(shim_ring_eventfd(&ring, first), 0);
+	CHECK_EQ(eventfd_or_skip(&ring, first), 0);
 	check_ring_works();
 	CHECK_EQ(signalled(first), 1);
 }
@@ -292,8 +294,8 @@ static void eventfd_refused(enum shim_ring_form form)
 
 	make_pipe(p);
 	setup(form);
-	CHECK(shim_ring_eventfd(&ring, 999) < 0);
-	CHECK(shim_ring_eventfd(&ring, p[0]) < 0);
+	CHECK(eventfd_or_skip(&ring, 999) < 0);
+	CHECK(eventfd_or_skip(&ring, p[0]) < 0);
 	check_ring_works();
 }
 
