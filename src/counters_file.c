@@ -13,17 +13,16 @@
 #include "sys.h"
 
 #define LINE 80UL   /* a multiple of 16, for the digits */
-#define NAME 16U    /* the call, padded; claimed by its first word */
+#define NAME 16U    /* the call, padded */
 #define DIGITS 48U  /* two words of eight digits, aligned to 16 */
 #define LINES 1024UL
 #define SIZE (LINE * LINES)
-#define PATIENCE 100000
 #define EIGHT_DIGITS 100000000UL
 
 static const char header[] =
 	"# libshim counters: call, route, count (summed over processes)";
 static const char blank[] = "        ";
-static const char taken[] = "........"; /* while it is being filled */
+static const char zeros[] = "00000000";
 
 /* Calls that are only counted have one route, and errors. */
 _Static_assert(SHIM_FIRST_COUNTED * SHIM_COLUMNS +
@@ -116,27 +115,62 @@ static void add_digits(char *p, uint64_t n)
 }
 
 /*
- * The first word of a line, once its owner has filled it.  Whoever interrupted
- * the owner, or outlived it, does not wait for ever.
+ * What the first word of a line is until the rest of it is there: a full stop, and
+ * what all who look for this counter make of its name, in whatever process.
  */
-static uint64_t first_word(char *line)
+static uint64_t mark_of(const char name[DIGITS])
 {
-	_Atomic uint64_t *word = (_Atomic uint64_t *)(void *)line;
-	int i;
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
+	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+	char mark[8] = ".";
+	unsigned i;
 
-	for (i = 0; i < PATIENCE; i++) {
-		if (atomic_load(word) != word_of(taken))
-			break;
-	}
-	return atomic_load(word);
+	for (i = 0; i < DIGITS; i++)
+		hash = (hash ^ (unsigned char)name[i]) * 0x100000001b3;
+	for (i = 1; i < sizeof(mark); i++, hash >>= 5)
+		mark[i] = digits[hash & 31];
+	return word_of(mark);
 }
 
-static bool claim_line(char *line)
+/*
+ * Several may do this at once, each whole: nobody waits for another, who may have
+ * been interrupted, or killed.  They all write the same, and zeros but once.
+ */
+static void fill_line(char *line, const char name[DIGITS], uint64_t mark)
 {
-	uint64_t free = word_of(blank);
+	_Atomic uint64_t *words = (_Atomic uint64_t *)(void *)line;
+	uint64_t none[2] = { word_of(blank), word_of(blank) };
+	const uint64_t zero[2] = { word_of(zeros), word_of(zeros) };
+	unsigned i;
 
-	return atomic_compare_exchange_strong((_Atomic uint64_t *)(void *)line,
-					      &free, word_of(taken));
+	for (i = 1; i < DIGITS / 8; i++)
+		atomic_store(&words[i], word_of(name + 8UL * i));
+	swap_pair((uint64_t *)(void *)(line + DIGITS), none, zero);
+	atomic_compare_exchange_strong(&words[0], &mark, word_of(name));
+}
+
+/* Take a line that is free, or help whoever has taken it for the same counter. */
+static bool make_line(char *line, const char name[DIGITS], uint64_t mark)
+{
+	uint64_t first = word_of(blank);
+
+	if (!atomic_compare_exchange_strong((_Atomic uint64_t *)(void *)line,
+					    &first, mark) && first != mark)
+		return false;
+	fill_line(line, name, mark);
+	return true;
+}
+
+static bool is_line(char *line, const char name[DIGITS])
+{
+	_Atomic uint64_t *words = (_Atomic uint64_t *)(void *)line;
+	unsigned i;
+
+	for (i = 0; i < DIGITS / 8; i++) {
+		if (atomic_load(&words[i]) != word_of(name + 8UL * i))
+			return false;
+	}
+	return true;
 }
 
 /* Find the line of a counter, or make it. */
@@ -144,22 +178,16 @@ static char *find_line(const char *call, const char *prefix, const char *column)
 {
 	char name[DIGITS], *line;
 	unsigned long i;
+	uint64_t mark;
 
 	memset(name, ' ', sizeof(name));
 	memcpy(name, call, strlen(call));
 	memcpy(name + NAME, prefix, strlen(prefix));
 	memcpy(name + NAME + strlen(prefix), column, strlen(column));
+	mark = mark_of(name);
 	for (i = 1; i < LINES; i++) {
 		line = map + i * LINE;
-		if (claim_line(line)) {
-			memset(line + DIGITS, '0', 16);
-			memcpy(line + 8, name + 8, sizeof(name) - 8);
-			atomic_store((_Atomic uint64_t *)(void *)line,
-				     word_of(name));
-			return line;
-		}
-		if (first_word(line) == word_of(name) &&
-		    !memcmp(line + 8, name + 8, sizeof(name) - 8))
+		if (make_line(line, name, mark) || is_line(line, name))
 			return line;
 	}
 	return NULL;
