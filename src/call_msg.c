@@ -150,7 +150,8 @@ static void short_send(struct msg *c, size_t done)
 
 /*
  * Rings had an error of their own, EINVAL, for a message of more than 1024 segments
- * that is to be received (seen on 6.1, not on 6.18); nothing is received then.
+ * that is to be received (seen on 6.1, not on 6.18); nothing is received then.  Which
+ * kernel was the last is not known: all before 6.10 are asked again.
  */
 static bool other_einval(const struct msg *c, long res)
 {

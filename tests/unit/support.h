@@ -105,7 +105,7 @@ void rig_open(struct rig *r, enum shim_ring_form form);
  */
 int submit_inline(struct shim_driver *d, struct shim_slot *slot);
 
-/* This kernel cannot do what the test is about. */
+/* Linux before 6.3 cannot do what the test is about; a newer one fails it. */
 void __attribute__((noreturn)) skip_unit(void);
 
 /* Those of the driver and the ring; before 6.3 the test is skipped there. */
